@@ -1,0 +1,62 @@
+package hookspec
+
+import (
+	"fmt"
+	"os/user"
+	"strconv"
+	"strings"
+)
+
+// Host looks users and groups up in the host's own files.
+type Host struct{}
+
+// User finds a user by name or number.
+func (Host) User(name string) (Account, error) {
+	u, err := user.Lookup(name)
+	if isNumber(name) {
+		u, err = user.LookupId(name)
+	}
+	if err != nil || u.Username == "" || strings.ContainsAny(name, " \t/") {
+		return Account{}, fmt.Errorf("unknown user %q", name)
+	}
+	a := Account{Name: name}
+	if a.ID, err = parseID(u.Uid); err != nil {
+		return a, err
+	}
+	if a.GID, err = parseID(u.Gid); err != nil {
+		return a, err
+	}
+	groups, err := u.GroupIds()
+	for _, g := range groups {
+		id, idErr := parseID(g)
+		if idErr != nil {
+			return a, idErr
+		}
+		a.Groups = append(a.Groups, id)
+	}
+	return a, err
+}
+
+// Group finds a group by name or number.
+func (Host) Group(name string) (Account, error) {
+	g, err := user.LookupGroup(name)
+	if isNumber(name) {
+		g, err = user.LookupGroupId(name)
+	}
+	if err != nil {
+		return Account{}, fmt.Errorf("unknown group %q", name)
+	}
+	id, err := parseID(g.Gid)
+	return Account{Name: name, ID: id}, err
+}
+
+func isNumber(s string) bool { return strings.Trim(s, "0123456789") == "" }
+
+// parseID refuses the number that means "nobody in particular" to the kernel (setresuid(2)).
+func parseID(s string) (uint32, error) {
+	id, err := strconv.ParseUint(s, 10, 32)
+	if err != nil || id == 1<<32-1 {
+		return 0, fmt.Errorf("%q is no id", s)
+	}
+	return uint32(id), nil
+}

@@ -1,0 +1,146 @@
+package hookspec
+
+import (
+	"fmt"
+	"strings"
+
+	"hookd/events"
+)
+
+// Doubts lists what is most likely not meant: an order against nobody, a parameter that no event carries, a value that
+// never comes, a circle of events. The hooks run all the same.
+func (s *Set) Doubts() Faults {
+	var out Faults
+	for _, h := range s.Hooks {
+		for _, f := range [][]Fault{s.nobody(h), h.neverGiven(), h.neverValued()} {
+			out = append(out, f...)
+		}
+	}
+	out = append(out, s.loops()...)
+	for i := range out {
+		out[i].Doubt = true
+	}
+	out.Sort()
+	return out
+}
+
+func (s *Set) nobody(h *Hook) []Fault {
+	var out []Fault
+	for _, l := range []struct {
+		key  string
+		refs []Ref
+	}{{"After", h.After}, {"Before", h.Before}, {"Requires", h.Requires}} {
+		for _, r := range l.refs {
+			if strings.HasPrefix(r.String(), "legacy:") || len(named(s.Hooks, s.index(), -1, []Ref{r})) > 0 {
+				continue
+			}
+			out = append(out, Fault{Place: r.Place, Hook: h.Name, Hint: events.DidYouMean(events.Nearest(r.String(), s.Names())),
+				Msg: fmt.Sprintf("%s= names %s, and there is no such hook", l.key, r)})
+		}
+	}
+	return out
+}
+
+func (s *Set) index() map[string]int {
+	index := map[string]int{}
+	for i, h := range s.Hooks {
+		index[h.Name] = i
+	}
+	return index
+}
+
+// neverGiven finds required parameters that none of the hook's events can carry.
+func (h *Hook) neverGiven() []Fault {
+	var out []Fault
+	for _, p := range h.Parameters {
+		if carried, near := h.carries(p.Name); !carried && !p.HasDefault {
+			out = append(out, Fault{Place: p.Place, Hook: h.Name, Hint: events.DidYouMean(near),
+				Msg: fmt.Sprintf("no event of this hook carries the required parameter %s: the hook never runs", p.Name)})
+		}
+	}
+	return out
+}
+
+// neverValued finds plain values in On= lines that the parameter can never have.
+func (h *Hook) neverValued() []Fault {
+	var out []Fault
+	for _, on := range h.On {
+		for _, t := range on.Terms {
+			values := on.values(t.Key)
+			if len(values) == 0 || !t.Glob.Plain() || strings.Contains(" "+strings.Join(values, " ")+" ", " "+t.Glob.Text()+" ") {
+				continue
+			}
+			out = append(out, Fault{Place: on.Place, Hook: h.Name, Hint: events.DidYouMean(events.Nearest(t.Glob.Text(), values)),
+				Msg: fmt.Sprintf("%s is never %s, only %s", t.Key, t.Glob, strings.Join(values, ", "))})
+		}
+	}
+	return out
+}
+
+// values lists the only values that a parameter has in every event of the trigger; nil when they are not limited.
+func (t Trigger) values(key string) []string {
+	var out []string
+	for _, spec := range t.Specs() {
+		for _, p := range spec.Params {
+			if p.Name == key && len(p.Values) == 0 {
+				return nil
+			}
+			if p.Name == key {
+				out = append(out, p.Values...)
+			}
+		}
+	}
+	return out
+}
+
+// loops finds hooks whose results start each other. The chain that an event carries ends such a loop after one turn.
+func (s *Set) loops() []Fault {
+	g := make(graph, len(s.Hooks))
+	for i, from := range s.Hooks {
+		for j, to := range s.Hooks {
+			if to.hears(from, i == j) {
+				g[i] = append(g[i], j)
+			}
+		}
+	}
+	cycle := findCycle(g)
+	if cycle == nil {
+		return nil
+	}
+	var names []string
+	for _, i := range cycle {
+		names = append(names, s.Hooks[i].Name)
+	}
+	first := s.Hooks[cycle[0]]
+	return []Fault{{Place: first.On[0].Place, Hook: first.Name, Hint: "a hook does not run for an event that it led to, so the loop ends after one turn",
+		Msg: "a loop of events: the result of " + strings.Join(append(names, names[0]), " starts ")}}
+}
+
+// hears says whether the result of another hook can start this one. Hearing oneself counts only when named outright: a
+// hook for the failures of all hooks is no loop.
+func (h *Hook) hears(from *Hook, self bool) bool {
+	for _, on := range h.On {
+		if !on.Pattern.Names("hook.finished") && !on.Pattern.Names("hook.failed") {
+			continue
+		}
+		if on.hearsHook(from.Name, self) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t Trigger) hearsHook(name string, outright bool) bool {
+	named, heard := false, false
+	for _, term := range t.Terms {
+		switch {
+		case term.Key != "hook":
+		case term.Not && term.Glob.Match(name):
+			return false
+		case !term.Not:
+			named = true
+			heard = heard || term.Glob.Match(name) && (term.Glob.Plain() || !outright)
+		}
+	}
+	return heard || !named && !outright
+}

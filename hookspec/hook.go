@@ -1,0 +1,111 @@
+// Package hookspec says what should run: it reads hook files, judges whom to trust, and makes for an event the plan of
+// the hooks that run, in which order and with which parameters. All of it but reading the files is pure.
+//
+// The format is documented in hookd.hook(5). A Hook and a Set never change once they are made, so any goroutine may
+// use them.
+package hookspec
+
+import (
+	"time"
+
+	"hookd/events"
+)
+
+// Hook is one hook as its files declare it, every value checked.
+type Hook struct {
+	Name        string
+	Path        string // the main file
+	Script      bool   // the main file is itself what is executed
+	Description string
+	Docs        []string
+
+	On         []Trigger
+	After      []Ref
+	Before     []Ref
+	Requires   []Ref
+	Reverse    bool
+	Parameters []Parameter
+
+	Exec        []Arg
+	JSON        bool          // the event is given on standard input
+	Timeout     time.Duration // 0: no limit
+	KillAfter   time.Duration
+	Abort       bool // a failure ends the run
+	User, Group *Account
+	Dir         string // working directory, absolute
+	Environment []Variable
+
+	Settings []Setting // what is in force, in the order of the files
+
+	format, kind string // checked, without effect in this version
+}
+
+// Trigger is one On= line.
+type Trigger struct {
+	events.Pattern
+	Place Place
+}
+
+// Ref names other hooks, by name or glob.
+type Ref struct {
+	events.Glob
+	Place Place
+}
+
+// Parameter is a declared parameter. Without a default it is required.
+type Parameter struct {
+	Name       string
+	Default    string
+	HasDefault bool
+	Place      Place
+}
+
+// Arg is one word of Exec=.
+type Arg struct {
+	Template
+	Place Place
+}
+
+// Variable is one assignment of Environment=.
+type Variable struct {
+	Name  string
+	Value Template
+	Place Place
+}
+
+// Account is a user or a group as the host knows it. Groups and GID are set for users only.
+type Account struct {
+	Name   string
+	ID     uint32
+	GID    uint32
+	Groups []uint32
+}
+
+// Setting is one assignment that is in force, with the place that made it.
+type Setting struct {
+	Key, Value string
+	Place      Place
+}
+
+// Defaults of keys that are durations.
+const (
+	DefaultTimeout   = 30 * time.Second
+	DefaultKillAfter = 5 * time.Second
+)
+
+// newHook is a hook in which nothing was set.
+func newHook(name, path string) *Hook {
+	return &Hook{Name: name, Path: path, Timeout: DefaultTimeout, KillAfter: DefaultKillAfter, Dir: "/"}
+}
+
+// IsName says whether s can name a hook: letters, digits and _.@+-, a letter, digit or _ first, at most 100 bytes.
+func IsName(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		letter := c == '_' || c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'
+		if !letter && (i == 0 || c != '.' && c != '@' && c != '+' && c != '-') {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 100
+}

@@ -1,0 +1,111 @@
+package hookspec
+
+import (
+	"time"
+
+	"hookd/internal/unitfile"
+)
+
+// key is one key of [Hook]: how its value is read, checked and kept.
+type key struct {
+	name  string
+	list  bool // given again it appends; otherwise giving it twice in one file is a fault
+	later bool // checked, but its running is not in this version
+	read  func(*parser, unitfile.Value)
+	reset func(*Hook) // an empty value
+	show  func(*Hook) []string
+}
+
+// scalar is a key with one value, read by read and kept where at points.
+func scalar[T any](name string, at func(*Hook) *T, read func(*parser, unitfile.Value) (T, bool), show func(T) string) key {
+	return key{
+		name: name,
+		read: func(p *parser, v unitfile.Value) {
+			if t, ok := read(p, v); ok {
+				*at(p.hook) = t
+			}
+		},
+		reset: func(h *Hook) { *at(h) = *at(newHook("", "")) },
+		show: func(h *Hook) []string {
+			if text := show(*at(h)); text != show(*at(newHook("", ""))) {
+				return []string{text}
+			}
+			return nil
+		},
+	}
+}
+
+// list is a key that may be given again, each time with any number of values; show makes the lines of all of them.
+func list[T any](name string, at func(*Hook) *[]T, read func(*parser, unitfile.Value) ([]T, bool), show func([]T) []string) key {
+	return key{
+		name: name, list: true,
+		read: func(p *parser, v unitfile.Value) {
+			if t, ok := read(p, v); ok {
+				*at(p.hook) = append(*at(p.hook), t...)
+			}
+		},
+		reset: func(h *Hook) { *at(h) = nil },
+		show:  func(h *Hook) []string { return show(*at(h)) },
+	}
+}
+
+// later is a key of the format whose running this version does not know: its value is checked and then refused.
+func later[T any](name string, isList bool, read func(*parser, unitfile.Value) (T, bool)) key {
+	return key{
+		name: name, list: isList, later: true,
+		read:  func(p *parser, v unitfile.Value) { notYet(p, name, v, read) },
+		reset: func(*Hook) {},
+		show:  func(*Hook) []string { return nil },
+	}
+}
+
+// keys are all keys of [Hook], in the order of the manual and of the canonical text.
+func keys() []key {
+	return []key{
+		scalar("Format", func(h *Hook) *string { return &h.format }, enum("1"), same),
+		scalar("Description", func(h *Hook) *string { return &h.Description }, (*parser).text, same),
+		list("Documentation", func(h *Hook) *[]string { return &h.Docs }, (*parser).words, oneLine),
+		list("On", func(h *Hook) *[]Trigger { return &h.On }, (*parser).trigger, eachOnLine[Trigger]),
+		later("While", true, (*parser).state),
+		later("StopOn", true, (*parser).trigger),
+		list("After", func(h *Hook) *[]Ref { return &h.After }, (*parser).refs, showRefs),
+		list("Before", func(h *Hook) *[]Ref { return &h.Before }, (*parser).refs, showRefs),
+		scalar("Reverse", func(h *Hook) *bool { return &h.Reverse }, (*parser).boolean, yesNo),
+		list("Requires", func(h *Hook) *[]Ref { return &h.Requires }, (*parser).names, showRefs),
+		list("Parameter", func(h *Hook) *[]Parameter { return &h.Parameters }, (*parser).parameter, eachOnLine[Parameter]),
+		later("ConditionReachable", true, (*parser).condition),
+		later("ConditionPathExists", true, (*parser).condition),
+		later("ConditionUnitActive", true, (*parser).condition),
+		later("ConditionInterfaceUp", true, (*parser).condition),
+		later("ConditionParameter", true, (*parser).condition),
+		later("Instance", false, (*parser).template),
+		scalar("Type", func(h *Hook) *string { return &h.kind }, (*parser).hookType, same),
+		scalar("Exec", func(h *Hook) *[]Arg { return &h.Exec }, (*parser).exec, showArgs),
+		later("Unit", false, (*parser).template),
+		scalar("Input", func(h *Hook) *bool { return &h.JSON }, (*parser).input, showInput),
+		scalar("Timeout", func(h *Hook) *time.Duration { return &h.Timeout }, (*parser).timeout, showTimeout),
+		scalar("KillAfter", func(h *Hook) *time.Duration { return &h.KillAfter }, (*parser).duration, formatDuration),
+		scalar("Failure", func(h *Hook) *bool { return &h.Abort }, (*parser).failure, showFailure),
+		later("Retry", false, (*parser).count),
+		later("RetryDelay", false, (*parser).duration),
+		later("WhenBusy", false, enum("queue", "replace", "merge", "parallel", "keep", "restart")),
+		later("Settle", false, (*parser).duration),
+		later("RateLimit", false, (*parser).rate),
+		later("OnStart", false, enum("replay", "skip")),
+		scalar("User", func(h *Hook) **Account { return &h.User }, (*parser).user, showAccount),
+		scalar("Group", func(h *Hook) **Account { return &h.Group }, (*parser).group, showAccount),
+		scalar("WorkingDirectory", func(h *Hook) *string { return &h.Dir }, (*parser).directory, same),
+		list("Environment", func(h *Hook) *[]Variable { return &h.Environment }, (*parser).environment, showEnvironment),
+	}
+}
+
+// KeyNames lists the keys of [Hook]; inThisVersion leaves out those whose running comes later.
+func KeyNames(inThisVersion bool) []string {
+	var names []string
+	for _, k := range keys() {
+		if !inThisVersion || !k.later {
+			names = append(names, k.name)
+		}
+	}
+	return names
+}

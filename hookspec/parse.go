@@ -1,0 +1,245 @@
+package hookspec
+
+import (
+	"fmt"
+	"strings"
+
+	"hookd/events"
+	"hookd/internal/unitfile"
+)
+
+// Accounts tells of the host's users and groups. An error means that there is no such one.
+type Accounts interface {
+	User(name string) (Account, error)
+	Group(name string) (Account, error)
+}
+
+// Source is one file of a hook: the main file, which is a script or not, or a drop-in.
+type Source struct {
+	Path   string
+	Text   string
+	Script bool
+}
+
+// Parse reads a hook from its main file and its drop-ins, in that order. With any fault that is more than a doubt the
+// hook must not run.
+func Parse(name string, sources []Source, accounts Accounts) (*Hook, Faults) {
+	p := parser{accounts: accounts, hook: newHook(name, sources[0].Path), keys: keys()}
+	p.hook.Script = sources[0].Script
+	for _, s := range sources {
+		p.source(s)
+	}
+	p.finish()
+	for i := range p.faults {
+		p.faults[i].Hook = name
+	}
+	return p.hook, p.faults
+}
+
+type parser struct {
+	accounts Accounts
+	hook     *Hook
+	keys     []key
+	path     string
+	faults   Faults
+}
+
+func (p *parser) place(pos unitfile.Pos) Place { return placeOf(p.path, pos) }
+
+func (p *parser) fault(at Place, hint, format string, args ...any) {
+	p.faults = append(p.faults, Fault{Place: at, Msg: fmt.Sprintf(format, args...), Hint: hint})
+}
+
+// at reports a fault at an offset of a value.
+func (p *parser) at(v unitfile.Value, off int, hint, format string, args ...any) {
+	p.fault(p.place(v.At(off)), hint, format, args...)
+}
+
+func (p *parser) source(s Source) {
+	p.path = s.Path
+	lines := unitfile.Lines(s.Text)
+	if s.Script {
+		lines, _ = header(lines)
+	}
+	file, faults := unitfile.Parse(lines)
+	for _, f := range faults {
+		p.fault(p.place(f.Pos), f.Hint, "%s", f.Msg)
+	}
+	given := map[string]unitfile.Pos{}
+	for _, section := range file.Sections {
+		p.section(section, given)
+	}
+}
+
+func (p *parser) section(s unitfile.Section, given map[string]unitfile.Pos) {
+	switch {
+	case s.Name == "Hook":
+		for _, e := range s.Entries {
+			p.entry(e, given)
+		}
+	case strings.HasPrefix(s.Name, "X-"):
+	case s.Name == "Service":
+		p.fault(p.place(s.Pos), "", "section [Service] is not in this version")
+	default:
+		near := events.Nearest(s.Name, []string{"Hook", "Service"})
+		p.fault(p.place(s.Pos), events.DidYouMean(near), "unknown section [%s]", s.Name)
+	}
+}
+
+func (p *parser) entry(e unitfile.Entry, given map[string]unitfile.Pos) {
+	if strings.HasPrefix(e.Key, "X-") {
+		return
+	}
+	k, known := p.key(e.Key)
+	if !known {
+		p.fault(p.place(e.Pos), events.DidYouMean(events.Nearest(e.Key, KeyNames(false))), "unknown key %s=", e.Key)
+		return
+	}
+	if first, again := given[e.Key]; again && !k.list {
+		p.fault(p.place(e.Pos), "", "%s= is given twice, first in line %d", e.Key, first.Line)
+	}
+	given[e.Key] = e.Pos
+	if !k.list || e.Value.Text == "" {
+		p.forget(e.Key)
+	}
+	if e.Value.Text == "" {
+		k.reset(p.hook)
+		return
+	}
+	p.hook.Settings = append(p.hook.Settings, Setting{e.Key, e.Value.Text, p.place(e.Pos)})
+	k.read(p, e.Value)
+}
+
+func (p *parser) key(name string) (key, bool) {
+	for _, k := range p.keys {
+		if k.name == name {
+			return k, true
+		}
+	}
+	return key{}, false
+}
+
+// forget drops the settings of a key that a later assignment replaces.
+func (p *parser) forget(key string) {
+	kept := p.hook.Settings[:0]
+	for _, s := range p.hook.Settings {
+		if s.Key != key {
+			kept = append(kept, s)
+		}
+	}
+	p.hook.Settings = kept
+}
+
+// finish judges the hook as a whole.
+func (p *parser) finish() {
+	h, start := p.hook, Place{p.hook.Path, 1, 1}
+	if len(h.On) == 0 && !p.tried("On") && !p.tried("While") {
+		p.fault(start, "add a line such as On=link.up interface=eth0", "the hook has no On= and would never run")
+	}
+	switch exec := p.tried("Exec"); {
+	case h.Script && exec:
+		p.fault(p.settingPlace("Exec"), "the script itself is what runs", "Exec= in a script")
+	case !h.Script && !exec && !p.tried("Unit"):
+		p.fault(start, "add a line such as Exec=/usr/local/bin/program", "the hook has no Exec=")
+	}
+	p.checkParameters()
+	p.checkOrder()
+}
+
+// tried says whether a key is set, also when its value was refused: one fault is enough.
+func (p *parser) tried(key string) bool { return p.settingPlace(key) != Place{} }
+
+func (p *parser) settingPlace(key string) Place {
+	for _, s := range p.hook.Settings {
+		if s.Key == key {
+			return s.Place
+		}
+	}
+	return Place{}
+}
+
+// current is where the key that is being read stands.
+func (p *parser) current() Place {
+	return p.hook.Settings[len(p.hook.Settings)-1].Place
+}
+
+func (p *parser) checkParameters() {
+	declared := map[string]bool{}
+	for _, d := range p.hook.Parameters {
+		if declared[d.Name] {
+			p.fault(d.Place, "", "parameter %s is declared twice", d.Name)
+		}
+		declared[d.Name] = true
+	}
+	for _, a := range p.hook.Exec {
+		p.checkUse(a.Template, a.Place, declared)
+	}
+	for _, v := range p.hook.Environment {
+		p.checkUse(v.Value, v.Place, declared)
+	}
+}
+
+// checkUse refuses a parameter that is not declared and that no event of the hook can carry.
+func (p *parser) checkUse(t Template, at Place, declared map[string]bool) {
+	for _, name := range t.Params() {
+		if declared[name] || len(p.hook.On) == 0 {
+			continue
+		}
+		carried, near := p.hook.carries(name)
+		if !carried {
+			p.fault(at, events.DidYouMean(near), "no event of this hook carries the parameter %s, and no Parameter= declares it", name)
+		}
+	}
+}
+
+// carries says whether an event of the hook's On= lines can carry a parameter, else which one is near.
+func (h *Hook) carries(param string) (bool, string) {
+	var names []string
+	for _, on := range h.On {
+		for _, spec := range on.Specs() {
+			if spec.Has(param) {
+				return true, ""
+			}
+			names = append(names, spec.ParamNames()...)
+		}
+	}
+	return false, events.Nearest(param, names)
+}
+
+func (p *parser) checkOrder() {
+	for _, refs := range [][]Ref{p.hook.After, p.hook.Before, p.hook.Requires} {
+		for _, r := range refs {
+			if r.Plain() && r.Match(p.hook.Name) {
+				p.fault(r.Place, "", "the hook is ordered against itself")
+			}
+		}
+	}
+}
+
+// header returns the lines of a script's comment block that hold the hook, their comment signs taken off: those from
+// "# [Hook]" to the first bare # or line that is no comment. The block stands before the first command.
+func header(lines []unitfile.Line) ([]unitfile.Line, bool) {
+	var out []unitfile.Line
+	for _, l := range lines {
+		text, isComment := strings.CutPrefix(l.Text, "#")
+		blank := strings.TrimSpace(l.Text) == ""
+		switch {
+		case len(out) == 0 && (blank || isComment && strings.TrimSpace(text) != "[Hook]"):
+		case !isComment || strings.TrimSpace(text) == "":
+			return out, len(out) > 0
+		default:
+			cut := 1
+			if strings.HasPrefix(text, " ") {
+				text, cut = text[1:], 2
+			}
+			out = append(out, unitfile.Line{Text: text, Pos: unitfile.Pos{Line: l.Pos.Line, Col: l.Pos.Col + cut}})
+		}
+	}
+	return out, len(out) > 0
+}
+
+// HasHeader says whether a script declares a hook.
+func HasHeader(text string) bool {
+	_, found := header(unitfile.Lines(text))
+	return found
+}

@@ -1,0 +1,234 @@
+package hookspec
+
+import (
+	"fmt"
+	"sort"
+
+	"hookd/events"
+)
+
+// Plan is what an event makes run: an ordered graph, nothing of which has run yet.
+type Plan struct {
+	Event   events.Event
+	Jobs    []Job     // in the order in which they start when nothing fails; ties by name
+	Refused []Refusal // hooks with an On= line for the event's name that do not run, with the first reason
+}
+
+// Job is one hook for one event. After and Requires are indexes of jobs of the same plan.
+type Job struct {
+	Hook     *Hook
+	Instance string
+	Program  string // what is executed, before links are followed
+	Args     []string
+	Params   []events.Param // the event's parameters as this hook sees them
+	After    []int
+	Requires []int
+}
+
+// Refusal is a hook that does not run and why.
+type Refusal struct {
+	Hook   string `json:"hook"`
+	Reason string `json:"reason"`
+}
+
+// Plan decides what runs for an event. It is a function of the set and the event alone.
+func (s *Set) Plan(e events.Event) Plan {
+	plan := Plan{Event: e}
+	var hooks []*Hook
+	jobs := map[string]Job{}
+	for _, h := range s.candidates(e) {
+		job, why := h.job(e)
+		if why != "" {
+			plan.Refused = append(plan.Refused, Refusal{h.Name, why})
+			continue
+		}
+		hooks = append(hooks, h)
+		jobs[h.Name] = job
+	}
+	hooks = plan.dropUnmet(hooks, s.reversed(e))
+	plan.order(s, hooks, jobs)
+	return plan
+}
+
+func (s *Set) reversed(e events.Event) func(*Hook) bool {
+	teardown := e.Teardown()
+	return func(h *Hook) bool { return teardown && h.Reverse }
+}
+
+// job makes the job of a hook for an event, or says why there is none.
+func (h *Hook) job(e events.Event) (Job, string) {
+	if why := h.against(e); why != "" {
+		return Job{}, why
+	}
+	if e.Caused(h.Name) {
+		return Job{}, "a job of this hook led to the event"
+	}
+	j := Job{Hook: h, Instance: e.Subject, Params: h.sees(e)}
+	for _, p := range h.Parameters {
+		if _, given := j.get(p.Name); !given {
+			return Job{}, fmt.Sprintf("it requires the parameter %s, which the event does not carry", p.Name)
+		}
+	}
+	return j, j.expand()
+}
+
+// against is the first reason why no On= line means the event, empty when one does.
+func (h *Hook) against(e events.Event) string {
+	first := ""
+	for _, on := range h.On {
+		if !on.Names(e.Name) {
+			continue
+		}
+		why := on.Against(e)
+		if why == "" {
+			return ""
+		}
+		if first == "" {
+			first = fmt.Sprintf("%s (%s)", why, on.Place)
+		}
+	}
+	if first == "" {
+		return "it has no On= line for " + e.Name
+	}
+	return first
+}
+
+// sees are the event's parameters and the declared defaults of those it lacks.
+func (h *Hook) sees(e events.Event) []events.Param {
+	params := e.Params
+	for _, p := range h.Parameters {
+		if _, given := e.Get(p.Name); !given && p.HasDefault {
+			params = append(params[:len(params):len(params)], events.Param{Key: p.Name, Value: p.Default})
+		}
+	}
+	return params
+}
+
+func (j *Job) get(name string) (string, bool) {
+	return events.Event{Params: j.Params}.Get(name)
+}
+
+// expand fills in the program and its arguments. A parameter that is not there is a reason not to run: an empty word in
+// its place has been seen to stop every instance (failures: U7).
+func (j *Job) expand() string {
+	j.Program, _ = j.Hook.Program()
+	j.Args = []string{j.Program}
+	for _, a := range j.Hook.Exec[min(1, len(j.Hook.Exec)):] { // a script has none
+		word, missing := a.Expand(j.get)
+		if missing != "" {
+			return fmt.Sprintf("Exec= uses the parameter %s, which the event does not carry", missing)
+		}
+		j.Args = append(j.Args, word)
+	}
+	for _, v := range j.Hook.Environment {
+		if _, missing := v.Value.Expand(j.get); missing != "" {
+			return fmt.Sprintf("Environment= uses the parameter %s, which the event does not carry", missing)
+		}
+	}
+	return ""
+}
+
+// dropUnmet refuses hooks that require one that does not run, and those that require these. A teardown that reverses a
+// hook turns its Requires= into an order only: it runs before what it needs goes.
+func (p *Plan) dropUnmet(hooks []*Hook, reversed func(*Hook) bool) []*Hook {
+	for {
+		kept, dropped := hooks[:0:0], false
+		for _, h := range hooks {
+			if missing := firstMissing(h, hooks); missing != "" && !reversed(h) {
+				p.Refused = append(p.Refused, Refusal{h.Name, "it requires " + missing + ", which does not run for this event"})
+				dropped = true
+				continue
+			}
+			kept = append(kept, h)
+		}
+		hooks = kept
+		if !dropped {
+			return hooks
+		}
+	}
+}
+
+func firstMissing(h *Hook, hooks []*Hook) string {
+	for _, r := range h.Requires {
+		if !has(hooks, r.Text()) {
+			return r.Text()
+		}
+	}
+	return ""
+}
+
+// order fills the plan's jobs in, sorted, with what each one waits for.
+func (p *Plan) order(s *Set, hooks []*Hook, jobs map[string]Job) {
+	g := s.edges(hooks, p.Event.Teardown())
+	at := make([]int, len(hooks)) // index in hooks → index in the plan
+	for n, i := range g.sorted() {
+		at[i] = n
+		p.Jobs = append(p.Jobs, jobs[hooks[i].Name])
+	}
+	for i, after := range g {
+		for _, j := range after {
+			p.Jobs[at[j]].After = append(p.Jobs[at[j]].After, at[i])
+		}
+	}
+	reversed := s.reversed(p.Event)
+	for n := range p.Jobs {
+		j := &p.Jobs[n]
+		j.After = unique(j.After)
+		if !reversed(j.Hook) && !s.cut[j.Hook.Name] {
+			j.Requires = required(p.Jobs, j.Hook)
+		}
+	}
+	sort.Slice(p.Refused, func(i, k int) bool { return p.Refused[i].Hook < p.Refused[k].Hook })
+}
+
+func unique(ints []int) []int {
+	sort.Ints(ints)
+	out := ints[:0]
+	for i, n := range ints {
+		if i == 0 || n != ints[i-1] {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+func required(jobs []Job, h *Hook) []int {
+	var out []int
+	for i, j := range jobs {
+		for _, r := range h.Requires {
+			if r.Text() == j.Hook.Name {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// Explain lists every hook of the set that does not run for the plan's event, with the first reason, by name: those of
+// the plan, those with no On= line for it, and the names that no usable hook stands behind.
+func (s *Set) Explain(p Plan) []Refusal {
+	why := map[string]string{}
+	for _, e := range s.Entries {
+		switch e.State {
+		case StateRefused:
+			why[e.Name] = "it is refused: " + e.Reason
+		case StateMasked:
+			why[e.Name] = "it is masked by " + e.Path
+		}
+	}
+	for _, h := range s.Hooks {
+		why[h.Name] = h.against(p.Event)
+	}
+	for _, r := range p.Refused {
+		why[r.Hook] = r.Reason
+	}
+	for _, j := range p.Jobs {
+		delete(why, j.Hook.Name)
+	}
+	var out []Refusal
+	for name, reason := range why {
+		out = append(out, Refusal{name, reason})
+	}
+	sort.Slice(out, func(i, k int) bool { return out[i].Hook < out[k].Hook })
+	return out
+}

@@ -1,0 +1,147 @@
+package hookspec
+
+import (
+	"sort"
+	"strings"
+
+	"hookd/events"
+)
+
+// Set is all loaded hooks at one moment. It never changes; a reload makes another one.
+type Set struct {
+	Hooks   []*Hook // by name
+	Entries []Entry // every file under the hook directories, by name, then path
+	Faults  Faults
+	Cycles  []Fault // orderings that contradict each other; the edges of the hook last by name are ignored
+
+	byEvent map[string][]*Hook // hooks with an On= line for the event's name; user events under "user.*"
+	cut     map[string]bool    // hooks whose own After=, Before= and Requires= order nothing because of a cycle
+}
+
+// newSet puts the hooks together. A name that has faults now and was good in prev stays as it was there.
+func newSet(hooks []*Hook, entries []Entry, faults Faults, prev *Set) *Set {
+	s := &Set{Entries: entries, Faults: faults, byEvent: map[string][]*Hook{}, cut: map[string]bool{}}
+	s.Hooks = append(hooks, s.keep(prev)...)
+	sort.Slice(s.Hooks, func(i, j int) bool { return s.Hooks[i].Name < s.Hooks[j].Name })
+	sort.SliceStable(s.Entries, func(i, j int) bool {
+		a, b := s.Entries[i], s.Entries[j]
+		return a.Name < b.Name || a.Name == b.Name && a.Path < b.Path
+	})
+	for _, h := range s.Hooks {
+		for _, name := range h.eventNames() {
+			s.byEvent[name] = append(s.byEvent[name], h)
+		}
+	}
+	s.breakCycles()
+	return s
+}
+
+// keep finds the hooks of prev whose files are refused now.
+func (s *Set) keep(prev *Set) []*Hook {
+	var kept []*Hook
+	for i, e := range s.Entries {
+		if h := prev.Hook(e.Name); h != nil && e.State == StateRefused && !has(kept, e.Name) {
+			kept = append(kept, h)
+			s.Entries[i].State = StateKept
+			s.Entries[i].Reason += "; the hook stays as it was read before"
+		}
+	}
+	return kept
+}
+
+func has(hooks []*Hook, name string) bool {
+	for _, h := range hooks {
+		if h.Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Hook finds a loaded hook by name, else nil. A nil set has none.
+func (s *Set) Hook(name string) *Hook {
+	if s == nil {
+		return nil
+	}
+	i := sort.Search(len(s.Hooks), func(i int) bool { return s.Hooks[i].Name >= name })
+	if i < len(s.Hooks) && s.Hooks[i].Name == name {
+		return s.Hooks[i]
+	}
+	return nil
+}
+
+// Names lists the loaded hooks.
+func (s *Set) Names() []string {
+	var names []string
+	for _, h := range s.Hooks {
+		names = append(names, h.Name)
+	}
+	return names
+}
+
+// eventNames lists the names in the table that the hook has On= lines for, each once.
+func (h *Hook) eventNames() []string {
+	var names []string
+	seen := map[string]bool{}
+	for _, on := range h.On {
+		for _, spec := range on.Specs() {
+			if !seen[spec.Name] {
+				seen[spec.Name] = true
+				names = append(names, spec.Name)
+			}
+		}
+	}
+	return names
+}
+
+// candidates are the hooks with an On= line for events of this name.
+func (s *Set) candidates(e events.Event) []*Hook {
+	if e.Family() == "user" {
+		return s.byEvent["user.*"]
+	}
+	return s.byEvent[e.Name]
+}
+
+// breakCycles looks for contradictions in the order of all hooks, for events that build up and for those that tear down.
+// A cycle is broken at the hook of it that is last by name.
+func (s *Set) breakCycles() {
+	for _, teardown := range []bool{false, true} {
+		for {
+			cycle := findCycle(s.edges(s.Hooks, teardown))
+			if cycle == nil {
+				break
+			}
+			s.cutCycle(cycle)
+		}
+	}
+}
+
+func (s *Set) cutCycle(cycle []int) {
+	var names []string
+	var last *Hook
+	for _, i := range cycle {
+		h := s.Hooks[i]
+		names = append(names, h.Name)
+		if h.ordered() && !s.cut[h.Name] && (last == nil || h.Name > last.Name) {
+			last = h // there is one: each edge of the circle was declared by one of its ends
+		}
+	}
+	s.cut[last.Name] = true
+	s.Cycles = append(s.Cycles, Fault{
+		Place: last.orderPlace(), Hook: last.Name,
+		Msg:  "the order is a circle: " + strings.Join(append(names, names[0]), " before "),
+		Hint: "After=, Before= and Requires= of " + last.Name + " order nothing",
+	})
+}
+
+// ordered says whether the hook itself declares an order.
+func (h *Hook) ordered() bool { return len(h.After)+len(h.Before)+len(h.Requires) > 0 }
+
+func (h *Hook) orderPlace() Place {
+	for _, refs := range [][]Ref{h.After, h.Before, h.Requires} {
+		if len(refs) > 0 {
+			return refs[0].Place
+		}
+	}
+	return Place{h.Path, 1, 1}
+}
