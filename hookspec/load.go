@@ -271,10 +271,7 @@ func (l *loader) dropInDir(hook, dir string) {
 
 func (l *loader) policies(dir string) {
 	files, err := os.ReadDir(dir)
-	switch {
-	case os.IsNotExist(err) && l.MustHave:
-		l.fault(fileFault(dir, "", "", "the directory does not exist"))
-	case err != nil && !os.IsNotExist(err):
+	if err != nil && !os.IsNotExist(err) {
 		l.fault(fileFault(dir, "", "", "cannot read the directory: %s", reason(err)))
 	}
 	for _, f := range files {

@@ -1,0 +1,120 @@
+package hookd
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"hookd/hookspec"
+	"hookd/internal/control"
+)
+
+// Version of this program.
+const Version = "0.1"
+
+// Config is what the command line says.
+type Config struct {
+	Hooks    []string
+	Policies []string
+	Named    bool // the hook directories were named by hand: they must exist
+	State    string
+	Socket   string
+	Level    slog.Level
+}
+
+// errUsage marks a command line that cannot be read; what is wrong has been said.
+var errUsage = errors.New("usage")
+
+const usage = `Usage: hookd [--hooks DIR]… [--policy DIR]… [--state DIR] [--socket PATH]
+             [--executor auto|process|systemd] [--log-level debug|info|warn|error]
+
+Run hooks on events, in the foreground; see hookd(8).
+`
+
+// parseArgs reads the command line.
+func parseArgs(args []string, stdout, stderr io.Writer) (Config, error) {
+	c := Config{State: DefaultState()}
+	executor := "auto"
+	fs := flag.NewFlagSet("hookd", flag.ContinueOnError)
+	fs.SetOutput(io.Discard)
+	fs.Func("hooks", "", appendTo(&c.Hooks))
+	fs.Func("policy", "", appendTo(&c.Policies))
+	fs.Func("state", "", set(&c.State))
+	fs.Func("socket", "", set(&c.Socket))
+	fs.Func("executor", "", set(&executor))
+	fs.TextVar(&c.Level, "log-level", slog.LevelInfo, "")
+	version := fs.Bool("version", false, "")
+	err := fs.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprint(stdout, usage)
+		return c, flag.ErrHelp
+	case err != nil:
+		return c, usageError(stderr, "%s", err)
+	case fs.NArg() > 0:
+		return c, usageError(stderr, "unexpected argument %q", fs.Arg(0))
+	case *version:
+		fmt.Fprintln(stdout, "hookd", Version)
+		return c, flag.ErrHelp
+	}
+	return c.complete(executor, stderr)
+}
+
+func (c Config) complete(executor string, stderr io.Writer) (Config, error) {
+	switch executor {
+	case "auto", "process":
+	case "systemd":
+		return c, usageError(stderr, "--executor=systemd is not in this version")
+	default:
+		return c, usageError(stderr, "--executor is auto, process or systemd, not %q", executor)
+	}
+	c.Named = len(c.Hooks) > 0
+	if !c.Named {
+		c.Hooks = hookspec.HookDirs()
+	}
+	if len(c.Policies) == 0 {
+		c.Policies = hookspec.PolicyDirs()
+	}
+	if c.Socket == "" {
+		c.Socket = filepath.Join(c.State, control.SocketName)
+	}
+	return c, nil
+}
+
+func usageError(stderr io.Writer, format string, args ...any) error {
+	fmt.Fprintf(stderr, "hookd: "+format+"\n%s", append(args, usage)...)
+	return errUsage
+}
+
+func appendTo(list *[]string) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return errors.New("a directory has no empty name")
+		}
+		*list = append(*list, s)
+		return nil
+	}
+}
+
+func set(text *string) func(string) error {
+	return func(s string) error {
+		if s == "" {
+			return errors.New("the value is empty")
+		}
+		*text = s
+		return nil
+	}
+}
+
+// DefaultState is where hookd keeps its state unless told otherwise.
+func DefaultState() string {
+	if os.Geteuid() == 0 {
+		return "/run/hookd"
+	}
+	return filepath.Join("/run/user", strconv.Itoa(os.Geteuid()), "hookd")
+}

@@ -1,0 +1,113 @@
+package hookd
+
+import (
+	"context"
+	"os"
+	"time"
+
+	"hookd/events"
+	"hookd/internal/control"
+	"hookd/runner"
+)
+
+func (d *daemon) handlers() map[string]control.Handler {
+	return map[string]control.Handler{
+		control.MethodStatus: d.status,
+		control.MethodReload: owners(d.askReload),
+		control.MethodEmit:   owners(d.emit),
+		control.MethodWatch:  d.watch,
+	}
+}
+
+// owners lets only root and the user that hookd runs as through.
+func owners(h control.Handler) control.Handler {
+	return func(ctx context.Context, r *control.Request) (any, error) {
+		if r.Peer.UID != 0 && int(r.Peer.UID) != os.Geteuid() {
+			return nil, control.Errorf(control.ErrPermission, "only root and uid %d may do this", os.Geteuid())
+		}
+		return h(ctx, r)
+	}
+}
+
+func (d *daemon) status(ctx context.Context, _ *control.Request) (any, error) {
+	set, err := d.runner.Set(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := control.Status{Version: Version, PID: os.Getpid(), Since: d.since, Executor: d.exec.Describe(), State: d.State,
+		Hooks: len(set.Hooks), Faults: set.Faults.Hard() + len(set.Cycles),
+		Sources: []control.SourceStatus{{Name: "kernel", Overruns: d.source.Overruns(), Foreign: d.source.Foreign()}}}
+	s.Runs, s.Waiting, s.Running, err = d.runner.Counts(ctx)
+	return s, err
+}
+
+func (d *daemon) askReload(ctx context.Context, _ *control.Request) (any, error) {
+	answer := make(chan reloaded, 1)
+	select {
+	case d.reloads <- answer:
+		r := <-answer
+		return r.Reloaded, r.err
+	case <-ctx.Done():
+		return nil, runner.ErrStopped
+	}
+}
+
+func (d *daemon) emit(ctx context.Context, r *control.Request) (any, error) {
+	var req control.EmitRequest
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	var params []events.Param
+	for _, p := range req.Parameters {
+		params = append(params, events.Param{Key: p.Key, Value: string(p.Value)})
+	}
+	e, err := events.New(req.Event, params)
+	if err != nil {
+		return nil, control.Errorf(control.ErrRequest, "%s", err)
+	}
+	e.Source, e.Time = events.SourceEmit, time.Now()
+	switch {
+	case req.DryRun:
+		set, err := d.runner.Set(ctx)
+		if err != nil {
+			return nil, err
+		}
+		plan := set.Report(set.Plan(e))
+		return control.EmitReply{Plan: &plan}, nil
+	case req.Wait:
+		ended, err := d.runner.SubmitWait(ctx, e)
+		return control.EmitReply{Ended: &ended}, err
+	}
+	return control.EmitReply{}, d.runner.Submit(ctx, e)
+}
+
+func (d *daemon) watch(ctx context.Context, r *control.Request) (any, error) {
+	var req control.WatchRequest
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	var pattern *events.Pattern
+	if len(req.Pattern) > 0 {
+		p, err := events.ParsePattern(req.Pattern)
+		if err != nil {
+			return nil, control.Errorf(control.ErrRequest, "%s", err)
+		}
+		pattern = &p
+	}
+	w := d.hub.watch(pattern)
+	defer d.hub.forget(w)
+	// The first record tells the client that it misses nothing from now on.
+	if err := r.More(control.Record{Kind: "watching"}); err != nil {
+		return nil, err
+	}
+	for {
+		select {
+		case record := <-w.records:
+			if err := r.More(record); err != nil {
+				return nil, err
+			}
+		case <-ctx.Done():
+			return nil, runner.ErrStopped
+		}
+	}
+}

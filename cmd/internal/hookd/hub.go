@@ -1,0 +1,154 @@
+package hookd
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"hookd/events"
+	"hookd/internal/control"
+	"hookd/runner"
+)
+
+// newLog writes lines of text to w. Values with control bytes or bytes that are no UTF-8 are quoted (failures: S17).
+// The journal adds the time itself.
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: level}
+	if os.Getenv("JOURNAL_STREAM") != "" {
+		opt.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+// hub tells the log and everybody who watches what happens. It implements runner.Observer and never blocks.
+type hub struct {
+	log *slog.Logger
+
+	mu       sync.Mutex
+	watchers map[*watcher]bool
+}
+
+// watcher gets records; when its channel is full they are counted instead.
+type watcher struct {
+	pattern *events.Pattern
+	records chan control.Record
+	lost    int
+}
+
+func newHub(log *slog.Logger) *hub { return &hub{log: log, watchers: map[*watcher]bool{}} }
+
+func (h *hub) watch(p *events.Pattern) *watcher {
+	w := &watcher{pattern: p, records: make(chan control.Record, 1024)}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.watchers[w] = true
+	return w
+}
+
+func (h *hub) forget(w *watcher) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.watchers, w)
+}
+
+func (h *hub) publish(e events.Event, r control.Record) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers {
+		if w.pattern == nil || w.pattern.Match(e) {
+			w.give(r)
+		}
+	}
+}
+
+func (w *watcher) give(r control.Record) {
+	if w.lost > 0 {
+		select {
+		case w.records <- control.Record{Kind: "lost", Lost: w.lost}:
+			w.lost = 0
+		default:
+		}
+	}
+	select {
+	case w.records <- r:
+	default:
+		w.lost++
+	}
+}
+
+// Arrived implements runner.Observer.
+func (h *hub) Arrived(e events.Event, run string) {
+	h.log.Debug("event", "event", e.String(), "source", e.Source, "run", run)
+	h.publish(e, control.Record{Kind: "event", Event: &e, Run: run})
+}
+
+// JobEnded implements runner.Observer.
+func (h *hub) JobEnded(e events.Event, run string, r runner.JobReport) {
+	h.logJob(e, run, r)
+	h.publish(e, control.Record{Kind: "job", Event: &e, Run: run, Job: &r})
+}
+
+// RunEnded implements runner.Observer. Jobs that never began are told here.
+func (h *hub) RunEnded(r runner.RunReport) {
+	for _, j := range r.Jobs {
+		if j.Started.IsZero() {
+			h.logJob(r.Event, r.Run, j)
+		}
+	}
+	h.publish(r.Event, control.Record{Kind: "run", Event: &r.Event, Run: r.Run, Ended: &r})
+}
+
+func (h *hub) logJob(e events.Event, run string, r runner.JobReport) {
+	level, args := slog.LevelInfo, []any{"hook", r.Hook, "event", e.Name, "subject", e.Subject, "run", run}
+	if r.Result != runner.Done {
+		level = slog.LevelWarn
+	}
+	if r.Reason != "" {
+		args = append(args, "reason", r.Reason)
+	}
+	if !r.Started.IsZero() {
+		args = append(args, "took", r.Ended.Sub(r.Started).Round(time.Millisecond).String())
+	}
+	if out := strings.TrimSpace(string(r.Output)); out != "" {
+		args = append(args, "output", clip(out))
+	}
+	if r.Cut > 0 {
+		args = append(args, "cut", r.Cut)
+	}
+	h.log.Log(context.Background(), level, "hook "+string(r.Result), args...)
+	if len(r.Left) > 0 {
+		h.log.Warn("the hook left processes behind; a program that stays is better declared Type=service in a version that has it",
+			"hook", r.Hook, "run", run, "left", leftText(r.Left))
+	}
+}
+
+func leftText(left []runner.Process) string {
+	var parts []string
+	for _, p := range left {
+		parts = append(parts, events.Show(string(p.Command)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// clip keeps the end of a long output: errors come last.
+func clip(s string) string {
+	const most = 500
+	if len(s) <= most {
+		return s
+	}
+	at := len(s) - most
+	for at < len(s) && !utf8.RuneStart(s[at]) {
+		at++
+	}
+	return "…" + s[at:]
+}

@@ -1,0 +1,185 @@
+package rtnl
+
+import (
+	"slices"
+
+	"golang.org/x/sys/unix"
+)
+
+// change says what a message may have changed, for the views to be compared again.
+type change struct {
+	ifaces   []int // indexes
+	recheck4 bool  // IPv4 default routes may have vanished without a message
+	dump     int   // family whose default routes must be read again; 0 for none
+}
+
+// apply puts one message into the table.
+func (t *table) apply(m message) change {
+	switch m.kind {
+	case unix.RTM_NEWLINK:
+		return t.newLink(m.link)
+	case unix.RTM_DELLINK:
+		return t.delLink(m.link.Index)
+	case unix.RTM_NEWADDR:
+		return t.newAddr(m.index, m.addr, m.usable)
+	case unix.RTM_DELADDR:
+		return t.delAddr(m.index, m.addr)
+	case unix.RTM_NEWROUTE:
+		return t.newRoute(m.route, m.replace)
+	case unix.RTM_DELROUTE:
+		return t.delRoute(m.route)
+	}
+	return change{}
+}
+
+func (t *table) newLink(l Link) change {
+	i, known := t.ifaces[l.Index]
+	if !known {
+		i = &iface{addrs: map[addrKey]addrEntry{}}
+		t.ifaces[l.Index] = i
+	}
+	c := change{ifaces: []int{l.Index}}
+	for _, master := range []int{i.Master, l.Master} {
+		if master != 0 {
+			c.ifaces = append(c.ifaces, master)
+		}
+	}
+	t.setMaster(i.Link, l.Master)
+	c.recheck4 = i.Flags&unix.IFF_UP != 0 && l.Flags&unix.IFF_UP == 0 && t.routesOver(l.Index)
+	i.Link, i.gen = l, t.gen
+	if l.Master != 0 {
+		t.addPort(l.Master, l.Index)
+	}
+	return c
+}
+
+// setMaster takes a port away from the master it had.
+func (t *table) setMaster(old Link, master int) {
+	if old.Master != master {
+		delete(t.ports[old.Master], old.Index)
+	}
+}
+
+func (t *table) addPort(master, port int) {
+	if t.ports[master] == nil {
+		t.ports[master] = map[int]bool{}
+	}
+	t.ports[master][port] = true
+}
+
+func (t *table) delLink(index int) change {
+	i, known := t.ifaces[index]
+	if !known {
+		return change{}
+	}
+	t.setMaster(i.Link, 0)
+	delete(t.ifaces, index)
+	return change{ifaces: []int{index, i.Master}, recheck4: t.routesOver(index)}
+}
+
+// routesOver says whether an IPv4 default route leaves by the interface. The kernel takes such routes away with the
+// interface, and with its last address, and says nothing (fib_frontend.c: fib_disable_ip).
+func (t *table) routesOver(index int) bool {
+	for _, r := range t.routes {
+		if r.Family == unix.AF_INET && slices.ContainsFunc(r.Hops, func(h Hop) bool { return h.Index == index }) {
+			return true
+		}
+	}
+	return false
+}
+
+func (t *table) newAddr(index int, a Addr, usable bool) change {
+	i, known := t.ifaces[index]
+	switch {
+	case !known:
+		return change{} // its link is gone already
+	case usable:
+		i.addrs[a.addrKey] = addrEntry{a, t.gen}
+	default:
+		delete(i.addrs, a.addrKey)
+	}
+	return change{ifaces: []int{index}}
+}
+
+func (t *table) delAddr(index int, a Addr) change {
+	i, known := t.ifaces[index]
+	if !known {
+		return change{}
+	}
+	delete(i.addrs, a.addrKey)
+	// A route may also have had the address as its source.
+	recheck := a.local.Addr().Is4() && slices.ContainsFunc(t.routes, func(r Route) bool { return r.Family == unix.AF_INET })
+	return change{ifaces: []int{index}, recheck4: recheck}
+}
+
+// newRoute adds a default route. Replacing sends no message for the route that goes (rtnetlink(7), NLM_F_REPLACE); which
+// of several equal ones it was, only a new dump can tell.
+func (t *table) newRoute(r Route, replace bool) change {
+	equal := t.equals(r)
+	if replace {
+		t.routes = slices.DeleteFunc(t.routes, r.equal)
+	} else {
+		t.routes = slices.DeleteFunc(t.routes, r.same)
+	}
+	t.seq++
+	r.seq, r.gen = t.seq, t.gen
+	for _, before := range equal {
+		if before.same(r) {
+			r.seq = before.seq
+		}
+	}
+	t.routes = append(t.routes, r)
+	if replace && len(equal) > 1 || r.Family == unix.AF_INET6 && len(equal) > 0 && !equal[0].same(r) {
+		return change{dump: r.Family}
+	}
+	return change{}
+}
+
+func (t *table) delRoute(r Route) change {
+	before := len(t.routes)
+	t.routes = slices.DeleteFunc(t.routes, r.same)
+	if len(t.routes) == before {
+		return change{dump: r.Family} // part of a route with several next hops
+	}
+	return change{}
+}
+
+// equals lists the routes that share what the kernel tells routes apart by.
+func (t *table) equals(r Route) []Route {
+	var out []Route
+	for _, o := range t.routes {
+		if r.equal(o) {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+func (r Route) equal(o Route) bool {
+	return r.Family == o.Family && r.Metric == o.Metric && r.TOS == o.TOS
+}
+
+// sweep drops the objects of one kind that a finished dump did not show.
+func (t *table) sweep(d dump) []int {
+	var touched []int
+	switch d.request {
+	case unix.RTM_GETLINK:
+		for index, i := range t.ifaces {
+			if i.gen < t.gen {
+				touched = append(touched, t.delLink(index).ifaces...)
+			}
+		}
+	case unix.RTM_GETADDR:
+		for index, i := range t.ifaces {
+			for key, a := range i.addrs {
+				if a.gen < t.gen {
+					delete(i.addrs, key)
+					touched = append(touched, index)
+				}
+			}
+		}
+	case unix.RTM_GETROUTE:
+		t.routes = slices.DeleteFunc(t.routes, func(r Route) bool { return r.Family == d.family && r.gen < t.gen })
+	}
+	return touched
+}

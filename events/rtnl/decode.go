@@ -1,0 +1,204 @@
+package rtnl
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"net"
+	"net/netip"
+	"syscall"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+)
+
+// message is one decoded netlink message.
+type message struct {
+	kind    uint16
+	link    Link
+	index   int // of the interface an address belongs to
+	addr    Addr
+	usable  bool // the address is neither tentative nor a duplicate
+	route   Route
+	replace bool
+}
+
+// decode reads a message; false when it is none that matters here: AF_BRIDGE and other families speak of links with
+// another meaning (their RTM_DELLINK is no removal, failures: R4), and of routes only the default ones of the main table
+// count.
+func decode(m syscall.NetlinkMessage) (message, bool) {
+	out := message{kind: m.Header.Type, replace: m.Header.Flags&unix.NLM_F_REPLACE != 0}
+	var ok bool
+	switch m.Header.Type {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		out.link, ok = decodeLink(m.Data)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		ok = out.decodeAddr(m.Data)
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		out.route, ok = decodeRoute(m.Data)
+	}
+	return out, ok
+}
+
+// cstring reads a string attribute. Names are bytes: nothing but the closing NUL is taken off.
+func cstring(b []byte) string {
+	if i := bytes.IndexByte(b, 0); i >= 0 {
+		b = b[:i]
+	}
+	return string(b)
+}
+
+func u32(b []byte) uint32 {
+	if len(b) < 4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(b)
+}
+
+func decodeLink(data []byte) (Link, bool) {
+	if len(data) < unix.SizeofIfInfomsg || data[0] != unix.AF_UNSPEC {
+		return Link{}, false
+	}
+	head := nl.DeserializeIfInfomsg(data)
+	attrs, err := nl.ParseRouteAttr(data[head.Len():])
+	if err != nil {
+		return Link{}, false
+	}
+	l := Link{Index: int(head.Index), Flags: head.Flags, Type: head.EncapType()}
+	for _, a := range attrs {
+		switch a.Attr.Type {
+		case unix.IFLA_IFNAME:
+			l.Name = cstring(a.Value)
+		case unix.IFLA_ADDRESS:
+			l.MAC = net.HardwareAddr(a.Value).String()
+		case unix.IFLA_MTU:
+			l.MTU = int(u32(a.Value))
+		case unix.IFLA_MASTER:
+			l.Master = int(u32(a.Value))
+		case unix.IFLA_IFALIAS:
+			l.Alias = cstring(a.Value)
+		case unix.IFLA_OPERSTATE:
+			l.Oper = a.Value[0]
+		case unix.IFLA_LINKINFO:
+			l.Kind = decodeKind(a.Value)
+		}
+	}
+	return l, l.Name != ""
+}
+
+func decodeKind(info []byte) string {
+	attrs, _ := nl.ParseRouteAttr(info)
+	for _, a := range attrs {
+		if a.Attr.Type == unix.IFLA_INFO_KIND {
+			return cstring(a.Value)
+		}
+	}
+	return ""
+}
+
+func (m *message) decodeAddr(data []byte) bool {
+	if len(data) < unix.SizeofIfAddrmsg {
+		return false
+	}
+	head := nl.DeserializeIfAddrmsg(data)
+	attrs, err := nl.ParseRouteAttr(data[head.Len():])
+	if err != nil || head.Family != unix.AF_INET && head.Family != unix.AF_INET6 {
+		return false
+	}
+	flags := uint32(head.Flags)
+	var local, far netip.Addr
+	for _, a := range attrs {
+		switch a.Attr.Type {
+		case unix.IFA_LOCAL:
+			local, _ = netip.AddrFromSlice(a.Value)
+		case unix.IFA_ADDRESS:
+			far, _ = netip.AddrFromSlice(a.Value)
+		case unix.IFA_FLAGS:
+			flags = u32(a.Value)
+		case unix.IFA_LABEL:
+			m.addr.Label = cstring(a.Value)
+		}
+	}
+	if !local.IsValid() {
+		local, far = far, netip.Addr{} // IPv6 without a peer has IFA_ADDRESS only
+	}
+	if far != local {
+		m.addr.peer = far
+	}
+	m.index, m.addr.Scope = int(head.Index), head.Scope
+	m.addr.local = netip.PrefixFrom(local, int(head.Prefixlen))
+	m.addr.Deprecated = flags&unix.IFA_F_DEPRECATED != 0
+	tentative := flags&unix.IFA_F_TENTATIVE != 0 && flags&unix.IFA_F_OPTIMISTIC == 0
+	m.usable = !tentative && flags&unix.IFA_F_DADFAILED == 0
+	return m.addr.local.IsValid()
+}
+
+func decodeRoute(data []byte) (Route, bool) {
+	if len(data) < unix.SizeofRtMsg {
+		return Route{}, false
+	}
+	head := nl.DeserializeRtMsg(data)
+	if head.Dst_len != 0 || head.Type != unix.RTN_UNICAST || head.Flags&unix.RTM_F_CLONED != 0 {
+		return Route{}, false
+	}
+	attrs, err := nl.ParseRouteAttr(data[head.Len():])
+	if err != nil || head.Family != unix.AF_INET && head.Family != unix.AF_INET6 {
+		return Route{}, false
+	}
+	r, table := Route{Family: int(head.Family), TOS: head.Tos}, uint32(head.Table)
+	var hop Hop
+	for _, a := range attrs {
+		switch a.Attr.Type {
+		case unix.RTA_TABLE:
+			table = u32(a.Value)
+		case unix.RTA_PRIORITY:
+			r.Metric = u32(a.Value)
+		case unix.RTA_MULTIPATH:
+			r.Hops = decodeHops(a.Value)
+		default:
+			hop.set(a)
+		}
+	}
+	if len(r.Hops) == 0 {
+		r.Hops = []Hop{hop}
+	}
+	return r, table == unix.RT_TABLE_MAIN
+}
+
+func (h *Hop) set(a syscall.NetlinkRouteAttr) {
+	switch a.Attr.Type {
+	case unix.RTA_OIF:
+		h.Index = int(u32(a.Value))
+	case unix.RTA_GATEWAY:
+		h.Gateway, _ = netip.AddrFromSlice(a.Value)
+	case unix.RTA_VIA: // a gateway of the other family: its family, then its address
+		h.Gateway, _ = netip.AddrFromSlice(a.Value[min(2, len(a.Value)):])
+	}
+}
+
+// decodeHops reads the list of struct rtnexthop in RTA_MULTIPATH.
+func decodeHops(b []byte) []Hop {
+	var hops []Hop
+	for len(b) >= unix.SizeofRtNexthop {
+		n := int(binary.NativeEndian.Uint16(b))
+		if n < unix.SizeofRtNexthop || n > len(b) {
+			break
+		}
+		h := Hop{Index: int(u32(b[4:]))}
+		attrs, _ := nl.ParseRouteAttr(b[unix.SizeofRtNexthop:n])
+		for _, a := range attrs {
+			h.set(a)
+		}
+		hops = append(hops, h)
+		b = b[min((n+3)&^3, len(b)):]
+	}
+	return hops
+}
+
+// messageError reads the errno of an NLMSG_ERROR; 0 is an acknowledgement.
+func messageError(m syscall.NetlinkMessage) error {
+	if code := -int32(u32(m.Data)); code != 0 {
+		return fmt.Errorf("the kernel refuses a dump: %w", unix.Errno(code))
+	}
+	return nil
+}

@@ -1,0 +1,375 @@
+// Package rtnl makes events of what the kernel reports about interfaces, addresses and default routes (rtnetlink(7)).
+//
+// One socket hears everything, because only then the kernel's order is known. A message is put into a table of the
+// kernel's state; events are the difference between what hooks have been told and what the table says now. When the
+// kernel had to drop messages (ENOBUFS) it drops further ones, silently, until the socket has been read empty; so the
+// socket is read empty first and the state is dumped after that, on the same socket, which keeps the order of a dump and
+// the messages beside it. Start-up is the same code with nothing told yet.
+package rtnl
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"hookd/events"
+)
+
+// bufferSize is what is asked for as the socket's receive buffer; the kernel doubles it. It holds about 3600 messages
+// about links, and costs memory only while they wait.
+const bufferSize = 8 << 20
+
+// maxRetries is how often an interrupted dump is made again before it is taken without dropping what it did not show.
+const maxRetries = 10
+
+// Source is the kernel as a source of events.
+type Source struct {
+	mu     sync.Mutex
+	queue  []events.Event // unbounded: the reader must never wait, and the runner behind it drops what nobody can serve
+	filled chan struct{}  // holds one wake-up; another one would say the same
+
+	overruns atomic.Int64
+	foreign  atomic.Int64
+	ready    chan struct{}
+
+	// Owned by the goroutine of Run:
+	sock    *nl.NetlinkSocket
+	pid     uint32
+	wake    int
+	buf     []byte
+	table   *table
+	told    map[int]view
+	world   world
+	hold    bool   // tell nothing: a dump of everything is under way
+	origin  string // source of the events of that dump
+	lost    bool   // messages were dropped and everything must be dumped
+	dumps   []dump // the first one is under way
+	sent    bool
+	touched map[int]bool
+}
+
+// dump is a request for all objects of a kind.
+type dump struct {
+	request     uint16
+	family      int
+	seq         uint32
+	interrupted bool
+	tries       int
+}
+
+// New makes a source. Nothing is opened before Run.
+func New() *Source {
+	return &Source{
+		filled: make(chan struct{}, 1), ready: make(chan struct{}), buf: make([]byte, 64<<10),
+		table: newTable(), told: map[int]view{}, touched: map[int]bool{},
+	}
+}
+
+// Overruns counts how often the kernel had to drop messages.
+func (s *Source) Overruns() int64 { return s.overruns.Load() }
+
+// Foreign counts messages that did not come from the kernel; they are not read (failures: S13).
+func (s *Source) Foreign() int64 { return s.foreign.Load() }
+
+// Ready is closed when the events of the state found at start are in the queue.
+func (s *Source) Ready() <-chan struct{} { return s.ready }
+
+// Next waits for events and returns all that are there, in order.
+func (s *Source) Next(ctx context.Context) ([]events.Event, error) {
+	for {
+		s.mu.Lock()
+		batch := s.queue
+		s.queue = nil
+		s.mu.Unlock()
+		if len(batch) > 0 {
+			return batch, nil
+		}
+		select {
+		case <-s.filled:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+}
+
+// Run reads until ctx ends. An error of the socket is survived with a new one: report is told, and what was missed is
+// found by the dump that a new socket begins with. Without any socket at the start Run returns the error.
+func (s *Source) Run(ctx context.Context, report func(error)) error {
+	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("cannot make an eventfd: %w", err)
+	}
+	s.wake = wake
+	defer unix.Close(wake)
+	stop := context.AfterFunc(ctx, func() { unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	defer stop()
+	s.origin = events.SourceStart
+	for first := true; ; first = false {
+		err := s.session(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if first && s.sock == nil {
+			return err
+		}
+		report(err)
+		select {
+		case <-time.After(time.Second):
+		case <-ctx.Done():
+			return nil
+		}
+		s.origin = events.SourceResync
+	}
+}
+
+// session opens a socket, dumps everything and reads until an error or the end of ctx.
+func (s *Source) session(ctx context.Context) error {
+	sock, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE)
+	if err != nil {
+		return fmt.Errorf("cannot open a netlink socket: %w", err)
+	}
+	defer sock.Close()
+	if err := sock.SetReceiveBufferSize(bufferSize, true); err != nil {
+		sock.SetReceiveBufferSize(bufferSize, false) // without CAP_NET_ADMIN as much as the host allows
+	}
+	if s.pid, err = sock.GetPid(); err != nil {
+		return fmt.Errorf("cannot read the address of a netlink socket: %w", err)
+	}
+	s.sock, s.dumps, s.sent = sock, nil, false
+	s.dumpAll()
+	for {
+		if err := s.request(); err != nil {
+			return err
+		}
+		if err := s.wait(); err != nil || ctx.Err() != nil {
+			return err
+		}
+		if err := s.drain(); err != nil {
+			return err
+		}
+		if s.lost && len(s.dumps) == 0 {
+			s.lost = false
+			s.origin = events.SourceResync
+			s.dumpAll()
+		}
+	}
+}
+
+// wait sleeps until there is something to read or Run shall end.
+func (s *Source) wait() error {
+	fds := []unix.PollFd{{Fd: int32(s.sock.GetFd()), Events: unix.POLLIN}, {Fd: int32(s.wake), Events: unix.POLLIN}}
+	for {
+		_, err := unix.Poll(fds, -1)
+		if !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}
+
+// drain reads until the socket is empty.
+func (s *Source) drain() error {
+	defer s.flush()
+	for {
+		n, _, flags, from, err := unix.Recvmsg(s.sock.GetFd(), s.buf, nil, unix.MSG_DONTWAIT)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return nil
+		case errors.Is(err, unix.EINTR):
+		case errors.Is(err, unix.ENOBUFS):
+			s.overruns.Add(1)
+			s.lost = true
+		case err != nil:
+			return fmt.Errorf("cannot read from the netlink socket: %w", err)
+		case flags&unix.MSG_TRUNC != 0:
+			s.lost = true
+		default:
+			if err := s.datagram(s.buf[:n], from); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
+	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
+		s.foreign.Add(1)
+		return nil
+	}
+	msgs, err := syscall.ParseNetlinkMessage(b)
+	if err != nil {
+		s.lost = true
+		return nil
+	}
+	for _, m := range msgs {
+		if err := s.message(m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Source) message(m syscall.NetlinkMessage) error {
+	if s.sent && m.Header.Pid == s.pid && m.Header.Seq == s.dumps[0].seq {
+		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
+			s.dumps[0].interrupted = true
+		}
+		switch m.Header.Type {
+		case unix.NLMSG_DONE:
+			s.dumped()
+			return s.request()
+		case unix.NLMSG_ERROR:
+			return messageError(m)
+		}
+	}
+	decoded, matters := decode(m)
+	if !matters {
+		return nil
+	}
+	c := s.table.apply(decoded)
+	for _, index := range c.ifaces {
+		s.touched[index] = true
+	}
+	if c.recheck4 {
+		s.dumpRoutes(unix.AF_INET)
+	}
+	if c.dump != 0 {
+		s.dumpRoutes(c.dump)
+	}
+	s.tell()
+	return nil
+}
+
+// dumpAll asks for the whole state, and holds events back until it is there.
+func (s *Source) dumpAll() {
+	s.hold = true
+	s.dumps = []dump{{request: unix.RTM_GETLINK}, {request: unix.RTM_GETADDR},
+		{request: unix.RTM_GETROUTE, family: unix.AF_INET}, {request: unix.RTM_GETROUTE, family: unix.AF_INET6}}
+}
+
+// dumpRoutes asks for the routes of a family unless that dump is still to come anyway.
+func (s *Source) dumpRoutes(family int) {
+	begun := 0
+	if s.sent {
+		begun = 1
+	}
+	for _, d := range s.dumps[begun:] {
+		if d.request == unix.RTM_GETROUTE && d.family == family {
+			return
+		}
+	}
+	s.dumps = append(s.dumps, dump{request: unix.RTM_GETROUTE, family: family})
+}
+
+// request sends the first dump that waits; a socket has one under way at a time.
+func (s *Source) request() error {
+	if s.sent || len(s.dumps) == 0 {
+		return nil
+	}
+	d := &s.dumps[0]
+	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfInfomsg(d.family))
+	d.seq, d.interrupted = req.Seq, false
+	s.table.gen++
+	s.sent = true
+	// Not s.sock.Send: it sends to the groups as well, which only root may (netlink v1.3.1, NetlinkSocket.Send).
+	if err := unix.Sendto(s.sock.GetFd(), req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("cannot ask the kernel for its state: %w", err)
+	}
+	return nil
+}
+
+// dumped ends the dump that is under way: what it did not show is gone, unless changes interrupted it, which asks for
+// another one.
+func (s *Source) dumped() {
+	d := s.dumps[0]
+	s.sent = false
+	switch {
+	case !d.interrupted:
+		for _, index := range s.table.sweep(d) {
+			s.touched[index] = true
+		}
+	case d.tries < maxRetries:
+		s.dumps[0].tries++
+		return
+	}
+	s.dumps = s.dumps[1:]
+	if len(s.dumps) == 0 && s.hold && !s.lost {
+		s.release()
+	}
+	s.tell()
+}
+
+// release ends the time in which nothing was told.
+func (s *Source) release() {
+	s.hold = false
+	if s.overruns.Load() > 0 && s.origin == events.SourceResync {
+		s.push(events.Event{Name: "hookd.lost", Subject: "hookd/", Source: events.SourceHookd, Time: time.Now(),
+			Params: []events.Param{{Key: "overruns", Value: fmt.Sprint(s.overruns.Load())}}})
+	}
+	for index := range s.told {
+		s.touched[index] = true
+	}
+	s.tell()
+	if s.origin == events.SourceStart {
+		close(s.ready)
+	}
+	s.origin = events.SourceKernel
+}
+
+// tell makes events of the difference between what was told and what is true now, for what messages have touched.
+func (s *Source) tell() {
+	if s.hold {
+		return
+	}
+	origin, now := s.origin, time.Now()
+	emit := func(list []events.Event) {
+		for _, e := range list {
+			e.Source, e.Time = origin, now
+			s.push(e)
+		}
+	}
+	for _, index := range s.indexes() {
+		v := s.table.view(index)
+		emit(diffView(s.told[index].orMissing(), v))
+		s.told[index] = v
+		if !v.there {
+			delete(s.told, index)
+		}
+		delete(s.touched, index)
+	}
+	w := s.table.world()
+	emit(diffWorld(s.world, w))
+	s.world = w
+}
+
+func (s *Source) indexes() []int {
+	var out []int
+	for index := range s.touched {
+		out = append(out, index)
+	}
+	slices.Sort(out)
+	return out
+}
+
+func (s *Source) push(e events.Event) {
+	s.mu.Lock()
+	s.queue = append(s.queue, e)
+	s.mu.Unlock()
+}
+
+// flush wakes the consumer.
+func (s *Source) flush() {
+	select {
+	case s.filled <- struct{}{}:
+	default:
+	}
+}

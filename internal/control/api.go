@@ -1,0 +1,80 @@
+package control
+
+import (
+	"time"
+
+	"hookd/events"
+	"hookd/hookspec"
+	"hookd/runner"
+)
+
+// The methods. What they take and give are the types below; hookctl(8) documents their JSON.
+const (
+	MethodStatus = "io.hookd.Status" // nothing → Status
+	MethodReload = "io.hookd.Reload" // nothing → Reloaded
+	MethodEmit   = "io.hookd.Emit"   // EmitRequest → EmitReply
+	MethodWatch  = "io.hookd.Watch"  // WatchRequest → Record, again and again
+)
+
+// Status says how hookd is.
+type Status struct {
+	Version  string         `json:"version"`
+	PID      int            `json:"pid"`
+	Since    time.Time      `json:"since"`
+	Executor string         `json:"executor"`
+	State    string         `json:"state"` // the state directory
+	Hooks    int            `json:"hooks"`
+	Faults   int            `json:"faults"`
+	Runs     int            `json:"runs"`
+	Waiting  int            `json:"waiting"` // runs
+	Running  int            `json:"running"` // jobs
+	Sources  []SourceStatus `json:"sources"`
+}
+
+// SourceStatus tells of one source of events.
+type SourceStatus struct {
+	Name     string `json:"name"`
+	Overruns int64  `json:"overruns"` // how often the kernel dropped messages
+	Foreign  int64  `json:"foreign"`  // messages that were not the kernel's, and were not read
+}
+
+// Reloaded is the outcome of a reload.
+type Reloaded struct {
+	Hooks  int      `json:"hooks"`
+	Faults []string `json:"faults"`
+}
+
+// EmitRequest asks for an event.
+type EmitRequest struct {
+	Event      string      `json:"event"`
+	Parameters []EmitParam `json:"parameters"`
+	Wait       bool        `json:"wait"`
+	DryRun     bool        `json:"dryRun"`
+}
+
+// EmitParam is one parameter, in the order in which it was given.
+type EmitParam struct {
+	Key   string       `json:"key"`
+	Value events.Bytes `json:"value"`
+}
+
+// EmitReply has Plan for a dry run, Ended for a wait, else neither.
+type EmitReply struct {
+	Plan  *hookspec.PlanReport `json:"plan,omitempty"`
+	Ended *runner.RunReport    `json:"ended,omitempty"`
+}
+
+// WatchRequest asks for what happens; without a pattern for everything.
+type WatchRequest struct {
+	Pattern []string `json:"pattern"`
+}
+
+// Record is one thing that happened.
+type Record struct {
+	Kind  string            `json:"kind"` // watching (the first one), event, job, run or lost
+	Event *events.Event     `json:"event,omitempty"`
+	Run   string            `json:"run,omitempty"`
+	Job   *runner.JobReport `json:"job,omitempty"`
+	Ended *runner.RunReport `json:"ended,omitempty"`
+	Lost  int               `json:"lost,omitempty"` // records that the client was too slow for
+}

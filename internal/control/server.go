@@ -1,0 +1,143 @@
+package control
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"sync"
+	"time"
+)
+
+// Request is one call as a handler sees it.
+type Request struct {
+	Method     string
+	Parameters json.RawMessage
+	Peer       Peer
+	send       func(reply) error
+}
+
+// Decode reads the parameters.
+func (r *Request) Decode(into any) error {
+	if len(r.Parameters) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(r.Parameters, into); err != nil {
+		return Errorf(ErrRequest, "the parameters of %s cannot be read: %s", r.Method, err)
+	}
+	return nil
+}
+
+// More sends an answer after which others follow.
+func (r *Request) More(v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return r.send(reply{Parameters: text, Continues: true})
+}
+
+// Handler answers a request with the value that it returns. Its context ends when the client goes away.
+type Handler func(ctx context.Context, r *Request) (any, error)
+
+// Bounds of the server.
+const (
+	maxClients   = 64               // further ones are turned away at once
+	firstRequest = 10 * time.Second // within which a client has to ask something
+	writeLimit   = 10 * time.Second // within which a client has to take an answer
+)
+
+// Serve answers until ctx ends, and returns when the last handler has.
+func Serve(ctx context.Context, l *net.UnixListener, handlers map[string]Handler) {
+	stop := context.AfterFunc(ctx, func() { l.Close() })
+	defer stop()
+	var clients sync.WaitGroup
+	defer clients.Wait()
+	places := make(chan struct{}, maxClients) // full: the client is turned away
+	for {
+		c, err := l.AcceptUnix()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil { // too many open files: others will close some
+			time.Sleep(50 * time.Millisecond)
+			continue
+		}
+		select {
+		case places <- struct{}{}:
+			clients.Go(func() { serveClient(ctx, c, handlers); <-places })
+		default:
+			c.Close()
+		}
+	}
+}
+
+// serveClient answers one client, one request after the other.
+func serveClient(ctx context.Context, c *net.UnixConn, handlers map[string]Handler) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.SetReadDeadline(time.Now()) })
+	defer stop()
+	peer, err := peerOf(c)
+	if err != nil {
+		return
+	}
+	calls := make(chan call) // unbuffered: a client that asks on while it is answered waits
+	go func() {              // ends when the client goes away, or with the deadline that the end of ctx sets
+		defer cancel()
+		r := bufio.NewReader(c)
+		c.SetReadDeadline(time.Now().Add(firstRequest))
+		for {
+			var next call
+			if readMessage(r, &next) != nil {
+				return
+			}
+			c.SetReadDeadline(time.Time{})
+			select {
+			case calls <- next:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for {
+		select {
+		case next := <-calls:
+			if answer(ctx, c, peer, next, handlers) != nil {
+				return
+			}
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func answer(ctx context.Context, c *net.UnixConn, peer Peer, next call, handlers map[string]Handler) error {
+	send := func(r reply) error {
+		c.SetWriteDeadline(time.Now().Add(writeLimit))
+		return writeMessage(c, r)
+	}
+	h, known := handlers[next.Method]
+	if !known {
+		text, _ := json.Marshal(map[string]string{"method": next.Method})
+		return send(reply{Error: ErrNoMethod, Parameters: text})
+	}
+	v, err := h(ctx, &Request{next.Method, next.Parameters, peer, send})
+	if err != nil {
+		return send(errorReply(err))
+	}
+	text, err := json.Marshal(v)
+	if err != nil {
+		return send(errorReply(err))
+	}
+	return send(reply{Parameters: text})
+}
+
+func errorReply(err error) reply {
+	e := &Error{Name: ErrFailed, Message: err.Error()}
+	errors.As(err, &e)
+	text, _ := json.Marshal(e)
+	return reply{Error: e.Name, Parameters: text}
+}

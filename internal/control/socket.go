@@ -1,0 +1,75 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// SocketName is the name of the control socket in the state directory.
+const SocketName = "control.sock"
+
+// Listen makes the socket at path, with mode 0600 from its first moment, in place of one that nobody listens at any
+// more. The caller holds the lock on the state directory, so that there is nobody else to take it from.
+func Listen(path string) (*net.UnixListener, error) {
+	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
+		return nil, fmt.Errorf("cannot replace the control socket: %w", err)
+	}
+	addr, done, err := address(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen at %s: %w", path, err)
+	}
+	defer done()
+	old := unix.Umask(0o177)
+	defer unix.Umask(old)
+	l, err := net.ListenUnix("unix", addr)
+	if err != nil {
+		return nil, fmt.Errorf("cannot listen at %s: %w", path, err)
+	}
+	l.SetUnlinkOnClose(false) // it knows the path by a number that is gone by then
+	return l, nil
+}
+
+// address names a socket through its directory's descriptor: a path of more than 107 bytes does not fit into a socket
+// address (unix(7)).
+func address(path string) (*net.UnixAddr, func(), error) {
+	dir, err := os.OpenFile(filepath.Dir(path), unix.O_PATH|unix.O_DIRECTORY, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	name := fmt.Sprintf("/proc/self/fd/%d/%s", dir.Fd(), filepath.Base(path))
+	return &net.UnixAddr{Name: name, Net: "unix"}, func() { dir.Close() }, nil
+}
+
+func dial(ctx context.Context, path string) (net.Conn, error) {
+	addr, done, err := address(path)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+	return (&net.Dialer{}).DialContext(ctx, "unix", addr.Name)
+}
+
+// Peer is the process at the other end, as the kernel knows it.
+type Peer struct {
+	UID uint32
+	PID int32
+}
+
+func peerOf(c *net.UnixConn) (Peer, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return Peer{}, err
+	}
+	var cred *unix.Ucred
+	var credErr error
+	err = raw.Control(func(fd uintptr) { cred, credErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err != nil || credErr != nil {
+		return Peer{}, fmt.Errorf("cannot read who is at the other end of the control socket: %v, %v", err, credErr)
+	}
+	return Peer{cred.Uid, cred.Pid}, nil
+}

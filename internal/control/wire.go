@@ -1,0 +1,77 @@
+// Package control is the conversation between hookd and those who ask it something: Varlink messages (JSON, closed by a
+// NUL byte) over a Unix socket, so that varlinkctl(1) can speak to it too. It carries any parameters; what they mean is
+// known to hookd and hookctl.
+package control
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxMessage is the largest message in bytes; a larger one ends the connection.
+const maxMessage = 1 << 20
+
+// call is a request on the wire.
+type call struct {
+	Method     string          `json:"method"`
+	Parameters json.RawMessage `json:"parameters,omitempty"`
+	More       bool            `json:"more,omitempty"`
+}
+
+// reply is an answer on the wire.
+type reply struct {
+	Parameters json.RawMessage `json:"parameters,omitempty"`
+	Continues  bool            `json:"continues,omitempty"`
+	Error      string          `json:"error,omitempty"`
+}
+
+// Error is an answer that says no. Name is Varlink's name of the error.
+type Error struct {
+	Name    string `json:"-"`
+	Message string `json:"message"`
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// Names of errors.
+const (
+	ErrPermission = "io.hookd.PermissionDenied"
+	ErrRequest    = "io.hookd.BadRequest" // the request itself is wrong: a usage error
+	ErrFailed     = "io.hookd.Failed"
+	ErrNoMethod   = "org.varlink.service.MethodNotFound"
+)
+
+// Errorf makes an Error.
+func Errorf(name, format string, args ...any) error {
+	return &Error{name, fmt.Sprintf(format, args...)}
+}
+
+func writeMessage(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("cannot write a message: %w", err)
+	}
+	_, err = w.Write(append(text, 0))
+	return err
+}
+
+// readMessage reads up to the next NUL byte and no more than maxMessage.
+func readMessage(r *bufio.Reader, v any) error {
+	var message []byte
+	for {
+		part, err := r.ReadSlice(0)
+		message = append(message, part...)
+		switch {
+		case len(message) > maxMessage:
+			return fmt.Errorf("a message of more than %d bytes", maxMessage)
+		case err == nil:
+			return json.Unmarshal(bytes.TrimSuffix(message, []byte{0}), v)
+		case !errors.Is(err, bufio.ErrBufferFull):
+			return err
+		}
+	}
+}

@@ -1,0 +1,171 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// cgroups gives each job a control group of its own, below hookd's.
+type cgroups struct {
+	base string
+
+	mu   sync.Mutex
+	used []string // groups in which something was left behind
+}
+
+// newCgroups fails where hookd may not make groups.
+func newCgroups() (*cgroups, error) {
+	own, err := ownCgroup()
+	if err != nil {
+		return nil, err
+	}
+	base := filepath.Join(own, fmt.Sprintf("hookd.%d", os.Getpid()))
+	if err := os.Mkdir(base, 0o755); err != nil && !os.IsExist(err) {
+		return nil, err
+	}
+	sweepDead(own)
+	c := &cgroups{base: base}
+	if err := c.try(); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+// try starts a process in a group: whether that works depends on the kernel and on who owns the groups around us.
+func (c *cgroups) try() error {
+	if _, err := os.Stat(filepath.Join(c.base, "cgroup.kill")); err != nil {
+		return err // before Linux 5.14
+	}
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Path = "/nonexistent" // the child joins the group before it executes anything
+	g, err := c.start(cmd, "0", "try")
+	if err == nil {
+		g.release()
+	}
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return fmt.Errorf("cannot start a process in a control group: %w", err)
+}
+
+// sweepDead removes the groups of an earlier hookd in which nothing lives any more.
+func sweepDead(own string) {
+	bases, _ := filepath.Glob(filepath.Join(own, "hookd.*"))
+	for _, base := range bases {
+		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Ext(base), "."))
+		if err != nil || unix.Kill(pid, 0) == nil {
+			continue
+		}
+		jobs, _ := filepath.Glob(filepath.Join(base, "*.*"))
+		for _, dir := range append(jobs, base) {
+			unix.Rmdir(dir) // fails while somebody is in it
+		}
+	}
+}
+
+// ownCgroup finds the directory of this process's own group of version 2, which on hybrid hosts is not mounted at
+// /sys/fs/cgroup itself.
+func ownCgroup() (string, error) {
+	lines, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return "", err
+	}
+	path := ""
+	for _, l := range strings.Split(string(lines), "\n") {
+		if p, found := strings.CutPrefix(l, "0::"); found {
+			path = p
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil || path == "" {
+		return "", errors.New("no control groups of version 2")
+	}
+	for _, l := range strings.Split(string(mounts), "\n") {
+		front, back, _ := strings.Cut(l, " - ")
+		f := strings.Fields(front)
+		if len(f) < 5 || !strings.HasPrefix(back, "cgroup2 ") {
+			continue
+		}
+		if below, err := filepath.Rel(f[3], path); err == nil && !strings.HasPrefix(below, "..") {
+			return filepath.Join(f[4], below), nil
+		}
+	}
+	return "", errors.New("no control groups of version 2 are mounted")
+}
+
+func (c *cgroups) describe() string { return "process, in control groups below " + c.base }
+
+func (c *cgroups) start(cmd *exec.Cmd, run, hook string) (group, error) {
+	dir := filepath.Join(c.base, run+"."+hook)
+	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
+		return nil, err
+	}
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = &unix.SysProcAttr{}
+	}
+	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(f.Fd())
+	if err := cmd.Start(); err != nil {
+		os.Remove(dir)
+		return nil, err
+	}
+	return &cgroup{c, dir}, nil
+}
+
+// close removes the groups that are empty by now.
+func (c *cgroups) close() {
+	c.sweep()
+	os.Remove(c.base)
+}
+
+func (c *cgroups) sweep() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kept := c.used[:0]
+	for _, dir := range c.used {
+		if os.Remove(dir) != nil {
+			kept = append(kept, dir)
+		}
+	}
+	c.used = kept
+}
+
+type cgroup struct {
+	all *cgroups
+	dir string
+}
+
+func (g *cgroup) members() []int {
+	text, _ := os.ReadFile(filepath.Join(g.dir, "cgroup.procs"))
+	var pids []int
+	for _, l := range strings.Fields(string(text)) {
+		if pid, err := strconv.Atoi(l); err == nil {
+			pids = append(pids, pid)
+		}
+	}
+	return pids
+}
+
+func (g *cgroup) kill() { os.WriteFile(filepath.Join(g.dir, "cgroup.kill"), []byte("1"), 0) }
+
+func (g *cgroup) release() {
+	g.all.sweep()
+	if os.Remove(g.dir) != nil {
+		g.all.mu.Lock()
+		g.all.used = append(g.all.used, g.dir)
+		g.all.mu.Unlock()
+	}
+}

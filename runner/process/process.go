@@ -1,0 +1,289 @@
+// Package process executes jobs as processes of hookd itself: an own session and a fixed environment for each, its
+// output captured, and its whole process tree gone when its time is over.
+//
+// Where hookd may make control groups (cgroups(7)) each job lives in one of its own, which nothing it starts can leave.
+// Elsewhere hookd becomes a child subreaper (prctl(2)), so that everything a job starts stays below hookd, and tells the
+// jobs' processes apart by HOOK_RUN and HOOK_NAME in their environment.
+package process
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hookd/hookspec"
+	"hookd/runner"
+)
+
+// Executor runs oneshots. It is safe for use by several goroutines.
+type Executor struct {
+	trust  hookspec.Trust
+	groups grouper
+}
+
+// grouper keeps the processes of jobs together.
+type grouper interface {
+	// start starts the job's first process so that everything it starts belongs to the returned group.
+	start(cmd *exec.Cmd, run, hook string) (group, error)
+	describe() string
+	// close takes away what is not used any more.
+	close()
+}
+
+// group is the processes of one job.
+type group interface {
+	members() []int // without zombies
+	kill()          // SIGKILL to each
+	release()       // called once, when nobody asks any more
+}
+
+// New makes an executor that runs only programs the trust allows. It fixes what hooks would inherit: the umask of this
+// process becomes 022, and descriptors that its own parent left open are closed to programs it executes. It may make
+// this process a subreaper. There should be one executor in a process.
+func New(trust hookspec.Trust) (*Executor, error) {
+	syscall.Umask(0o022)
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return nil, fmt.Errorf("cannot close inherited descriptors: %w", err)
+	}
+	if g, err := newCgroups(); err == nil {
+		return &Executor{trust, g}, nil
+	}
+	g, err := newReaper()
+	if err != nil {
+		return nil, err
+	}
+	return &Executor{trust, g}, nil
+}
+
+// Describe says how the processes of jobs are kept together.
+func (e *Executor) Describe() string { return e.groups.describe() }
+
+// Close takes away what jobs needed while they ran. Processes that were left behind stay.
+func (e *Executor) Close() { e.groups.close() }
+
+// Execute implements runner.Executor.
+func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport {
+	out, err := newOutput()
+	if err != nil {
+		return failed(fmt.Errorf("cannot capture its output: %w", err))
+	}
+	cmd, err := e.command(t, out)
+	if err != nil {
+		out.close(false)
+		return failed(err)
+	}
+	g, err := e.startRetrying(cmd, t)
+	if f, ok := cmd.Stdin.(*os.File); ok {
+		f.Close()
+	}
+	if err != nil {
+		out.close(false)
+		return failed(startError(cmd.Path, err))
+	}
+	defer g.release()
+	report := supervise(ctx, cmd, g, t.Job.Hook)
+	report.Left = left(g)
+	report.Output, report.Cut = out.close(len(report.Left) > 0)
+	return report
+}
+
+func failed(err error) runner.JobReport {
+	return runner.JobReport{Result: runner.Failed, Reason: err.Error()}
+}
+
+// command makes the process of a job; everything about it is fixed here.
+func (e *Executor) command(t runner.Task, out *output) (*exec.Cmd, error) {
+	hook := t.Job.Hook
+	path, err := e.trust.Resolve(t.Job.Program)
+	if err != nil {
+		return nil, fmt.Errorf("cannot run %s: %w", t.Job.Program, err)
+	}
+	cred, err := credential(hook)
+	if err != nil {
+		return nil, err
+	}
+	if cred != nil {
+		// so that the hook can open /dev/stderr
+		if err := out.child.Chown(int(cred.Uid), int(cred.Gid)); err != nil {
+			return nil, fmt.Errorf("cannot give its output to uid %d: %w", cred.Uid, err)
+		}
+	}
+	stdin, err := input(t.Job.Input(t.Event))
+	if err != nil {
+		return nil, err
+	}
+	return &exec.Cmd{
+		Path: path, Args: t.Job.Args, Env: t.Job.Environ(t.Event, t.Run), Dir: hook.Dir,
+		Stdin: stdin, Stdout: out.child, Stderr: out.child,
+		SysProcAttr: &syscall.SysProcAttr{Setsid: true, Credential: cred},
+	}, nil
+}
+
+// input is the standard input with the given content: a file in memory, so that a hook which does not read it holds
+// nobody up.
+func input(content []byte) (*os.File, error) {
+	if content == nil {
+		return os.Open(os.DevNull)
+	}
+	fd, err := unix.MemfdCreate("hookd-input", unix.MFD_CLOEXEC)
+	if err != nil {
+		return nil, fmt.Errorf("cannot make its standard input: %w", err)
+	}
+	f := os.NewFile(uintptr(fd), "input")
+	if _, err = f.Write(content); err == nil {
+		_, err = f.Seek(0, 0)
+	}
+	return f, err
+}
+
+// credential is who the hook runs as; nil for whoever hookd is. A hookd that may not change it refuses.
+func credential(h *hookspec.Hook) (*syscall.Credential, error) {
+	if h.User == nil && h.Group == nil {
+		return nil, nil
+	}
+	cred := &syscall.Credential{Uid: uint32(os.Geteuid()), Gid: uint32(os.Getegid()), NoSetGroups: true}
+	name := ""
+	if h.User != nil {
+		cred = &syscall.Credential{Uid: h.User.ID, Gid: h.User.GID, Groups: h.User.Groups}
+		name = "user " + h.User.Name
+	}
+	if h.Group != nil {
+		cred.Gid, name = h.Group.ID, name+" group "+h.Group.Name
+	}
+	same := int(cred.Uid) == os.Geteuid() && int(cred.Gid) == os.Getegid()
+	switch {
+	case os.Geteuid() == 0:
+		return cred, nil
+	case same:
+		return nil, nil
+	}
+	return nil, fmt.Errorf("hookd is not root and cannot become %s", strings.TrimSpace(name))
+}
+
+// startRetrying starts the process. A program that somebody has open for writing is tried again for a moment: that is
+// what an editor or a package manager looks like from here (ETXTBSY, execve(2)).
+func (e *Executor) startRetrying(cmd *exec.Cmd, t runner.Task) (group, error) {
+	for try := 0; ; try++ {
+		g, err := e.groups.start(cmd, t.Run, t.Job.Hook.Name)
+		if !errors.Is(err, syscall.ETXTBSY) || try == 20 {
+			return g, err
+		}
+		time.Sleep(10 * time.Millisecond)
+		again := *cmd
+		*cmd = exec.Cmd{Path: again.Path, Args: again.Args, Env: again.Env, Dir: again.Dir, Stdin: again.Stdin,
+			Stdout: again.Stdout, Stderr: again.Stderr, SysProcAttr: again.SysProcAttr}
+	}
+}
+
+func startError(path string, err error) error {
+	var errno syscall.Errno
+	errors.As(err, &errno)
+	switch _, statErr := os.Stat(path); {
+	case errno == syscall.ENOEXEC:
+		return fmt.Errorf("cannot run %s: it is no program and has no #! line", path)
+	case errno == syscall.ENOENT && statErr == nil:
+		return fmt.Errorf("cannot run %s: the interpreter in its #! line or its working directory does not exist", path)
+	case errno != 0:
+		return fmt.Errorf("cannot run %s: %w", path, errno)
+	}
+	return fmt.Errorf("cannot run %s: %w", path, err)
+}
+
+// supervise waits for the first process of a job, and ends all of them when the time is over or ctx ends.
+func supervise(ctx context.Context, cmd *exec.Cmd, g group, h *hookspec.Hook) runner.JobReport {
+	exited := make(chan struct{})
+	go func() { // ends with the process, which the kill below makes sure of
+		cmd.Wait()
+		close(exited)
+	}()
+	var limit <-chan time.Time
+	if h.Timeout > 0 {
+		timer := time.NewTimer(h.Timeout)
+		defer timer.Stop()
+		limit = timer.C
+	}
+	var report runner.JobReport
+	select {
+	case <-exited:
+		return result(cmd.ProcessState)
+	case <-limit:
+		report = runner.JobReport{Result: runner.TimedOut, Reason: "it ran longer than " + h.Timeout.String()}
+	case <-ctx.Done():
+		report = runner.JobReport{Result: runner.Canceled, Reason: runner.ErrStopped.Error()}
+	}
+	terminate(g, h.KillAfter, exited)
+	return report
+}
+
+func result(state *os.ProcessState) runner.JobReport {
+	status := state.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		name := unix.SignalName(status.Signal())
+		return runner.JobReport{Result: runner.Failed, Signal: name, Reason: "ended by " + name}
+	}
+	code := status.ExitStatus()
+	report := runner.JobReport{Result: runner.Done, ExitStatus: &code}
+	if code != 0 {
+		report.Result, report.Reason = runner.Failed, fmt.Sprintf("exit status %d", code)
+	}
+	return report
+}
+
+// How often, and for how long at the most, a group is looked at while it is being ended. Only a process in
+// uninterruptible sleep outlives the latter.
+const (
+	killPoll  = 10 * time.Millisecond
+	killLimit = 10 * time.Second
+)
+
+// terminate asks all processes of a group to end, gives them killAfter, and kills those that are left.
+func terminate(g group, killAfter time.Duration, exited <-chan struct{}) {
+	for _, pid := range g.members() {
+		unix.Kill(pid, unix.SIGTERM)
+		unix.Kill(pid, unix.SIGCONT)
+	}
+	if gone(g, killAfter, func() {}) || gone(g, killLimit, g.kill) {
+		<-exited
+	}
+}
+
+// gone waits until a group is empty, at most for the given time, and calls again each time it is not.
+func gone(g group, limit time.Duration, again func()) bool {
+	deadline := time.Now().Add(limit)
+	for len(g.members()) > 0 {
+		if time.Now().After(deadline) {
+			return false
+		}
+		again()
+		time.Sleep(killPoll)
+	}
+	return true
+}
+
+// left lists the processes that outlive the first one.
+func left(g group) []runner.Process {
+	var out []runner.Process
+	for _, pid := range g.members() {
+		if cmd := commandOf(pid); cmd != nil {
+			out = append(out, runner.Process{PID: pid, Command: eventBytes(cmd)})
+		}
+	}
+	return out
+}
+
+func commandOf(pid int) []byte {
+	cmd, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	if err != nil || len(cmd) == 0 {
+		cmd, _ = os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	}
+	return bytes.TrimSpace(bytes.ReplaceAll(cmd, []byte{0}, []byte{' '}))
+}

@@ -1,0 +1,202 @@
+package process
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// reaper keeps jobs together where there are no control groups: this process is the subreaper of all it starts, so a
+// process that loses its parent becomes our child and is never out of reach.
+type reaper struct {
+	stop chan struct{}
+	over chan struct{}
+
+	mu   sync.Mutex
+	jobs map[int]bool // first processes of jobs; cmd.Wait reaps them
+}
+
+func newReaper() (*reaper, error) {
+	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
+		return nil, fmt.Errorf("cannot become a subreaper: %w", err)
+	}
+	r := &reaper{stop: make(chan struct{}), over: make(chan struct{}), jobs: map[int]bool{}}
+	go r.run() // until close
+	return r, nil
+}
+
+func (r *reaper) describe() string { return "process, as a subreaper" }
+
+func (r *reaper) close() {
+	close(r.stop)
+	<-r.over
+}
+
+// run reaps orphans as they end. The channel holds one signal: another one that comes meanwhile says the same.
+func (r *reaper) run() {
+	defer close(r.over)
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, unix.SIGCHLD)
+	defer signal.Stop(ended)
+	for {
+		select {
+		case <-ended:
+			r.reap()
+		case <-r.stop:
+			return
+		}
+	}
+}
+
+func (r *reaper) reap() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, pid := range children() {
+		if !r.jobs[pid] {
+			unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		}
+	}
+}
+
+// start holds the lock until the job is known, so that reap cannot take it for an orphan.
+func (r *reaper) start(cmd *exec.Cmd, run, hook string) (group, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	r.jobs[cmd.Process.Pid] = true
+	return &family{r, cmd.Process.Pid, []byte("HOOK_RUN=" + run), []byte("HOOK_NAME=" + hook)}, nil
+}
+
+// family is the processes that descend from a job's first one, or that carry its variables.
+type family struct {
+	all       *reaper
+	first     int
+	run, hook []byte
+}
+
+// members first looks at our own children only: what a job leaves behind is one of them or descends from one.
+func (f *family) members() []int {
+	var ours []int
+	for _, pid := range children() {
+		if pid == f.first || session(pid) == f.first || f.marked(pid) {
+			ours = append(ours, pid)
+		}
+	}
+	if len(ours) == 0 {
+		return nil
+	}
+	return descendants(ours)
+}
+
+// session is the session of a process; each job has its own, with the id of its first process.
+func session(pid int) int {
+	sid, _ := unix.Getsid(pid)
+	return sid
+}
+
+func (f *family) marked(pid int) bool {
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	if err != nil {
+		return false
+	}
+	run, hook := false, false
+	for _, v := range bytes.Split(env, []byte{0}) {
+		run = run || bytes.Equal(v, f.run)
+		hook = hook || bytes.Equal(v, f.hook)
+	}
+	return run && hook
+}
+
+func (f *family) kill() {
+	for _, pid := range f.members() {
+		unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+func (f *family) release() {
+	f.all.mu.Lock()
+	delete(f.all.jobs, f.first)
+	f.all.mu.Unlock()
+	f.all.reap()
+}
+
+// children lists the children of all threads of this process.
+func children() []int {
+	files, _ := filepath.Glob("/proc/self/task/*/children")
+	var pids []int
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		for _, word := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(word); err == nil {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	if len(files) == 0 { // a kernel without CONFIG_PROC_CHILDREN
+		for pid, p := range processes() {
+			if p.parent == os.Getpid() {
+				pids = append(pids, pid)
+			}
+		}
+	}
+	return pids
+}
+
+// descendants lists the given processes and all below them, without zombies.
+func descendants(roots []int) []int {
+	all := processes()
+	in := map[int]bool{}
+	for _, pid := range roots {
+		in[pid] = true
+	}
+	for grown := true; grown; {
+		grown = false
+		for pid, p := range all {
+			if in[p.parent] && !in[pid] {
+				in[pid], grown = true, true
+			}
+		}
+	}
+	var out []int
+	for pid := range in {
+		if p, there := all[pid]; there && !p.zombie {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+type stat struct {
+	parent int
+	zombie bool
+}
+
+// processes reads the parent and state of every process (proc_pid_stat(5)).
+func processes() map[int]stat {
+	all := map[int]stat{}
+	entries, _ := os.ReadDir("/proc")
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil {
+			continue
+		}
+		text, err := os.ReadFile("/proc/" + e.Name() + "/stat")
+		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		if err != nil || len(f) < 2 {
+			continue
+		}
+		parent, _ := strconv.Atoi(f[1])
+		all[pid] = stat{parent, f[0] == "Z" || f[0] == "X"}
+	}
+	return all
+}

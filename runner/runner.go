@@ -1,0 +1,370 @@
+// Package runner makes plans run: one queue for each subject, subjects in parallel, the jobs of a run side by side as
+// far as their order allows.
+//
+// One goroutine, Run, owns all state; the other methods send it messages. What a job is and how it is executed is the
+// business of an Executor; see package runner/process.
+package runner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"hookd/events"
+	"hookd/hookspec"
+)
+
+// Bounds. What happens beyond each is said where it is used.
+const (
+	perRun    = 8   // jobs of one run at a time; further ones wait
+	perRunner = 64  // jobs at a time; further ones wait, oldest run first
+	perQueue  = 64  // runs that wait for one subject; beyond, the oldest one that waits is dropped and told
+	inbox     = 256 // messages to the owner; beyond, the sender waits
+	stopGrace = 3 * time.Second
+)
+
+// ErrStopped is returned to callers when the runner ends before it could serve them.
+var ErrStopped = errors.New("hookd is stopping")
+
+// Task is one job as an Executor gets it.
+type Task struct {
+	Run   string
+	Event events.Event
+	Job   hookspec.Job
+}
+
+// Executor runs one job to its end. It must return when ctx is canceled, with everything it started gone, and it must
+// be safe for use by several goroutines. Hook, Instance and the times of the report are filled in by the runner.
+type Executor interface {
+	Execute(ctx context.Context, t Task) JobReport
+}
+
+// Observer hears what happens. Its methods are called by the goroutine that owns the runner and must not block.
+type Observer interface {
+	Arrived(e events.Event, run string)
+	JobEnded(e events.Event, run string, r JobReport)
+	RunEnded(r RunReport)
+}
+
+// Runner carries events to hooks.
+type Runner struct {
+	exec     Executor
+	observer Observer
+	follow   bool
+	inbox    chan func()
+	done     chan finished
+	stopped  chan struct{}
+
+	// Owned by the goroutine of Run:
+	set     *hookspec.Set
+	prefix  string
+	count   int
+	queues  map[string][]*run
+	active  []*run // begun, in the order of their beginning
+	running int    // jobs
+	ctx     context.Context
+	ended   bool
+}
+
+// Options of New.
+type Options struct {
+	FollowUps bool // results of jobs are events that start further hooks
+}
+
+// New makes a runner for a set.
+func New(exec Executor, observer Observer, set *hookspec.Set, opt Options) *Runner {
+	return &Runner{
+		exec: exec, observer: observer, set: set, follow: opt.FollowUps,
+		inbox: make(chan func(), inbox), done: make(chan finished), stopped: make(chan struct{}),
+		prefix: strconv.FormatInt(time.Now().UnixNano()/1000, 36), queues: map[string][]*run{},
+	}
+}
+
+// Run owns the runner until ctx ends. Then nothing new is begun, jobs that run get a moment to finish and are canceled
+// after it, and Run returns when the last one is gone.
+func (r *Runner) Run(ctx context.Context) {
+	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	r.ctx = jobs
+	for ctx.Err() == nil {
+		select {
+		case f := <-r.inbox:
+			f()
+		case d := <-r.done:
+			r.jobEnded(d)
+		case <-ctx.Done():
+		}
+	}
+	r.stop(cancel)
+	close(r.stopped)
+}
+
+// stop gives up what has not started and waits for the jobs that run.
+func (r *Runner) stop(cancel context.CancelFunc) {
+	r.ended = true
+	left := r.all()
+	for _, run := range left {
+		run.giveUp(Canceled, ErrStopped.Error())
+	}
+	for _, run := range left {
+		if run.over() {
+			r.endRun(run)
+		}
+	}
+	grace := time.NewTimer(stopGrace)
+	defer grace.Stop()
+	for r.running > 0 {
+		select {
+		case f := <-r.inbox:
+			f()
+		case d := <-r.done:
+			r.jobEnded(d)
+		case <-grace.C:
+			cancel()
+		}
+	}
+}
+
+// all lists the runs that have not ended, each once.
+func (r *Runner) all() []*run {
+	var out []*run
+	for subject, q := range r.queues {
+		for _, run := range q {
+			if run.event.Subject == subject {
+				out = append(out, run)
+			}
+		}
+	}
+	return out
+}
+
+// send gives a message to the owner.
+func (r *Runner) send(ctx context.Context, f func()) error {
+	select {
+	case r.inbox <- f:
+		return nil
+	case <-r.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask gives a message to the owner and waits until it is done.
+func (r *Runner) ask(ctx context.Context, f func()) error {
+	done := make(chan struct{})
+	if err := r.send(ctx, func() { f(); close(done) }); err != nil {
+		return err
+	}
+	select {
+	case <-done:
+		return nil
+	case <-r.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Submit hands an event over. It blocks while the inbox is full, so that a source that outruns us waits.
+func (r *Runner) Submit(ctx context.Context, e events.Event) error {
+	return r.send(ctx, func() { r.arrive(e, nil) })
+}
+
+// SubmitWait hands an event over and waits for its run to end. When ctx ends first, the run goes on.
+func (r *Runner) SubmitWait(ctx context.Context, e events.Event) (RunReport, error) {
+	reply := make(chan RunReport, 1) // full never: one report each
+	if err := r.send(ctx, func() { r.arrive(e, reply) }); err != nil {
+		return RunReport{}, err
+	}
+	select {
+	case report := <-reply:
+		return report, nil
+	case <-r.stopped:
+		select {
+		case report := <-reply:
+			return report, nil
+		default:
+			return RunReport{}, ErrStopped
+		}
+	case <-ctx.Done():
+		return RunReport{}, ctx.Err()
+	}
+}
+
+// Swap replaces the set; runs that have begun or wait keep the plan they have.
+func (r *Runner) Swap(ctx context.Context, set *hookspec.Set) error {
+	return r.ask(ctx, func() { r.set = set })
+}
+
+// Set returns the set in force.
+func (r *Runner) Set(ctx context.Context) (set *hookspec.Set, err error) {
+	err = r.ask(ctx, func() { set = r.set })
+	return set, err
+}
+
+// Counts tells how many runs have ended or are under way, how many wait for their subject, and how many jobs run.
+func (r *Runner) Counts(ctx context.Context) (runs, waiting, jobs int, err error) {
+	err = r.ask(ctx, func() {
+		runs, jobs = r.count, r.running
+		waiting = len(r.all()) - len(r.active)
+	})
+	return runs, waiting, jobs, err
+}
+
+// arrive plans an event and queues its run; without hooks it ends here.
+func (r *Runner) arrive(e events.Event, reply chan RunReport) {
+	plan := r.set.Plan(e)
+	run := &run{event: e, plan: plan, states: make([]state, len(plan.Jobs)), reports: make([]JobReport, len(plan.Jobs)), reply: reply}
+	if len(plan.Jobs) > 0 || reply != nil {
+		r.count++
+		run.id = fmt.Sprintf("%s-%d", r.prefix, r.count)
+	}
+	r.observer.Arrived(e, run.id)
+	if run.id == "" {
+		return
+	}
+	if r.ended {
+		run.giveUp(Canceled, ErrStopped.Error())
+	}
+	for _, subject := range e.Subjects() {
+		r.queues[subject] = append(r.queues[subject], run)
+		r.bound(subject)
+	}
+	r.tryBegin(run)
+}
+
+// bound drops the oldest waiting run of a subject that has too many.
+func (r *Runner) bound(subject string) {
+	var oldest *run
+	waiting := 0
+	for _, run := range r.queues[subject] {
+		if !run.begun {
+			waiting++
+			if oldest == nil {
+				oldest = run
+			}
+		}
+	}
+	if waiting > perQueue {
+		oldest.giveUp(Limited, fmt.Sprintf("more than %d events wait for %s", perQueue, events.Show(subject)))
+		r.endRun(oldest)
+	}
+}
+
+// tryBegin begins a run that stands first in the queues of all its subjects.
+func (r *Runner) tryBegin(run *run) {
+	for _, subject := range run.event.Subjects() {
+		if q := r.queues[subject]; len(q) == 0 || q[0] != run {
+			return
+		}
+	}
+	if !run.begun {
+		run.begun = true
+		r.active = append(r.active, run)
+		r.advance(run)
+	}
+}
+
+// advance starts what can start of a run and ends the run when nothing is left.
+func (r *Runner) advance(run *run) {
+	run.settle()
+	for _, i := range run.ready(min(perRun, perRunner-r.running+run.running())) {
+		run.states[i] = started
+		r.running++
+		go r.execute(run, i)
+	}
+	if run.over() {
+		r.endRun(run)
+	}
+}
+
+// finished is the message with which a job ends.
+type finished struct {
+	run    *run
+	job    int
+	report JobReport
+}
+
+// execute runs one job in a goroutine of its own, which ends with the job: Run reads done until none is left.
+func (r *Runner) execute(run *run, i int) {
+	begin := time.Now()
+	report := r.exec.Execute(r.ctx, Task{run.id, run.event, run.plan.Jobs[i]})
+	report.Started, report.Ended = begin, time.Now()
+	r.done <- finished{run, i, report}
+}
+
+func (r *Runner) jobEnded(d finished) {
+	r.running--
+	run := d.run
+	run.end(d.job, d.report)
+	report := run.reports[d.job]
+	r.observer.JobEnded(run.event, run.id, report)
+	if r.follow {
+		r.arrive(followUp(run, report), nil)
+	}
+	r.advance(run)
+	if r.running == perRunner-1 { // there was no place before: others may wait for it
+		for _, other := range slices.Clone(r.active) {
+			r.advance(other)
+		}
+	}
+}
+
+// endRun takes a run that is over out of everything and tells who waits.
+func (r *Runner) endRun(run *run) {
+	if run.closed {
+		return
+	}
+	run.closed = true
+	for _, subject := range run.event.Subjects() {
+		r.queues[subject] = without(r.queues[subject], run)
+		if len(r.queues[subject]) == 0 {
+			delete(r.queues, subject)
+		}
+	}
+	r.active = without(r.active, run)
+	report := run.report()
+	r.observer.RunEnded(report)
+	if run.reply != nil {
+		run.reply <- report
+	}
+	for _, subject := range run.event.Subjects() {
+		if q := r.queues[subject]; len(q) > 0 {
+			r.tryBegin(q[0])
+		}
+	}
+}
+
+func without(list []*run, gone *run) []*run {
+	for i, run := range list {
+		if run == gone {
+			return append(list[:i:i], list[i+1:]...)
+		}
+	}
+	return list
+}
+
+// followUp is the event that tells of a job's result; its cause is the job and what led to it.
+func followUp(run *run, r JobReport) events.Event {
+	name := "hook.failed"
+	if r.Result == Done {
+		name = "hook.finished"
+	}
+	params := []events.Param{{Key: "hook", Value: r.Hook}, {Key: "instance", Value: r.Instance}, {Key: "event", Value: run.event.Name},
+		{Key: "run", Value: run.id}, {Key: "result", Value: string(r.Result)}}
+	if r.ExitStatus != nil {
+		params = append(params, events.Param{Key: "exit-status", Value: strconv.Itoa(*r.ExitStatus)})
+	}
+	if r.Signal != "" {
+		params = append(params, events.Param{Key: "signal", Value: r.Signal})
+	}
+	chain := run.event.Cause
+	return events.Event{
+		Name: name, Subject: "hook/" + r.Hook, Params: params, Source: events.SourceHook, Time: r.Ended,
+		Cause: append(chain[:len(chain):len(chain)], events.Cause{Run: run.id, Hook: r.Hook}),
+	}
+}
