@@ -24,10 +24,11 @@ func under(name string) []string {
 // Options say what is loaded.
 type Options struct {
 	Hooks    []string // directories
+	Files    []string // single files, each read as if it stood in a directory of its own
 	Policies []string // directories
 	MustHave bool     // a directory that does not exist is a fault
 	Trust    Trust
-	Lenient  bool // what is not trusted is a doubt: for files on their way to where they will stand
+	Lenient  bool // owners, modes and users of this host are only doubts: for files on their way to another one
 	Accounts Accounts
 }
 
@@ -48,6 +49,7 @@ type Entry struct {
 	Path   string `json:"path"`
 	State  string `json:"state"`
 	Reason string `json:"reason,omitempty"`
+	Named  bool   `json:"-"` // it was one of Options.Files
 }
 
 // Load reads all directories. It does not fail: what cannot be used is in the set's faults and entries. A hook that has
@@ -57,6 +59,11 @@ func Load(opt Options, prev *Set) *Set {
 	for _, dir := range opt.Hooks {
 		l.directory(dir)
 	}
+	l.named = true
+	for _, p := range opt.Files {
+		l.file(map[string]string{}, filepath.Dir(p), filepath.Base(p))
+	}
+	l.named = false
 	for _, dir := range opt.Policies {
 		l.policies(dir)
 	}
@@ -65,21 +72,11 @@ func Load(opt Options, prev *Set) *Set {
 	return newSet(l.hooks, l.entries, l.faults, prev)
 }
 
-// LoadFiles reads the given files as if they stood in one hook directory.
-func LoadFiles(opt Options, paths []string) *Set {
-	l := loader{Options: opt, found: map[string]*candidate{}, dropIns: map[string]map[string]string{}}
-	for _, p := range paths {
-		l.file(map[string]string{}, filepath.Dir(p), filepath.Base(p))
-	}
-	l.parseAll()
-	l.faults.Sort()
-	return newSet(l.hooks, l.entries, l.faults, nil)
-}
-
 type loader struct {
 	Options
 	found   map[string]*candidate        // by hook name
 	dropIns map[string]map[string]string // by hook name and file name: path
+	named   bool                         // the file that is read was named by hand
 	hooks   []*Hook
 	entries []Entry
 	faults  Faults
@@ -96,7 +93,7 @@ type candidate struct {
 func (l *loader) fault(f Fault) { l.faults = append(l.faults, f) }
 
 func (l *loader) entry(name, path, state, reason string) {
-	l.entries = append(l.entries, Entry{name, path, state, reason})
+	l.entries = append(l.entries, Entry{name, path, state, reason, l.named})
 }
 
 func (l *loader) directory(dir string) {
@@ -234,6 +231,8 @@ func (l *loader) settle(here map[string]string, c *candidate) {
 		winner.refused, winner.masked = true, false
 		l.fault(fileFault(c.path, c.name, "remove one of them", "%s declares the same hook in the same directory", filepath.Base(first)))
 		l.entry(c.name, c.path, StateRefused, "there is "+filepath.Base(first)+" in the same directory")
+	case taken && l.named:
+		l.found[c.path] = c // both shall be looked at
 	case taken:
 		l.entry(c.name, c.path, StateOverridden, "by "+winner.path)
 	default:
@@ -312,7 +311,7 @@ func (l *loader) parse(c *candidate) {
 		l.entry(c.name, c.path, StateRefused, l.firstFault(c.name))
 		return
 	}
-	hook, faults := Parse(c.name, sources, l.Accounts)
+	hook, faults := Parse(c.name, sources, l.Options)
 	l.faults = append(l.faults, faults...)
 	l.program(hook)
 	if why := l.firstFault(c.name); why != "" {

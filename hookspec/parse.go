@@ -22,9 +22,9 @@ type Source struct {
 }
 
 // Parse reads a hook from its main file and its drop-ins, in that order. With any fault that is more than a doubt the
-// hook must not run.
-func Parse(name string, sources []Source, accounts Accounts) (*Hook, Faults) {
-	p := parser{accounts: accounts, hook: newHook(name, sources[0].Path), keys: keys()}
+// hook must not run. Of opt it heeds Accounts and Lenient.
+func Parse(name string, sources []Source, opt Options) (*Hook, Faults) {
+	p := parser{opt: opt, hook: newHook(name, sources[0].Path), keys: keys()}
 	p.hook.Script = sources[0].Script
 	for _, s := range sources {
 		p.source(s)
@@ -37,11 +37,11 @@ func Parse(name string, sources []Source, accounts Accounts) (*Hook, Faults) {
 }
 
 type parser struct {
-	accounts Accounts
-	hook     *Hook
-	keys     []key
-	path     string
-	faults   Faults
+	opt    Options
+	hook   *Hook
+	keys   []key
+	path   string
+	faults Faults
 }
 
 func (p *parser) place(pos unitfile.Pos) Place { return placeOf(p.path, pos) }

@@ -263,19 +263,23 @@ func (p *parser) directory(v unitfile.Value) (string, bool) {
 }
 
 func (p *parser) user(v unitfile.Value) (*Account, bool) {
-	return p.account(v, "user", p.accounts.User)
+	return p.account(v, "user", p.opt.Accounts.User)
 }
 
 func (p *parser) group(v unitfile.Value) (*Account, bool) {
-	return p.account(v, "group", p.accounts.Group)
+	return p.account(v, "group", p.opt.Accounts.Group)
 }
+
+// nobody is an id that no process can have (setresuid(2)).
+const nobody = 1<<32 - 1
 
 // account never falls back to anybody: an unknown user is a fault (failures: S12).
 func (p *parser) account(v unitfile.Value, what string, lookup func(string) (Account, error)) (*Account, bool) {
 	a, err := lookup(v.Text)
 	if err != nil {
 		p.at(v, 0, "", "unknown %s %s", what, events.Show(v.Text))
-		return nil, false
+		p.faults[len(p.faults)-1].Doubt = p.opt.Lenient
+		return &Account{Name: v.Text, ID: nobody}, p.opt.Lenient
 	}
 	return &a, true
 }

@@ -1,0 +1,235 @@
+package hookctl
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"hookd/events"
+	"hookd/hookspec"
+)
+
+// listed is one line of list, in JSON.
+type listed struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type,omitempty"`
+	On       []string `json:"on,omitempty"`
+	After    []string `json:"after,omitempty"`
+	Before   []string `json:"before,omitempty"`
+	Requires []string `json:"requires,omitempty"`
+	Path     string   `json:"path"`
+	State    string   `json:"state"`
+	Reason   string   `json:"reason,omitempty"`
+}
+
+func (a *app) list(c *cli.Context) error {
+	set := a.load(c)
+	rows := []listed{}
+	for _, e := range set.Entries {
+		if e.State == hookspec.StateLoaded || e.State == hookspec.StateRefused || c.Bool("all") {
+			rows = append(rows, describe(set, e))
+		}
+	}
+	if c.Bool("json") {
+		return a.json(rows)
+	}
+	table := [][]string{{"NAME", "TYPE", "ON", "ORDER", "FILE", "STATE"}}
+	for _, r := range rows {
+		state := a.paint(c, colorOf(r.State), r.State)
+		if r.Reason != "" {
+			state += ": " + r.Reason
+		}
+		table = append(table, []string{events.Show(r.Name), r.Type, strings.Join(r.On, "; "), r.order(), events.Show(r.Path), state})
+	}
+	a.table(table)
+	a.tellRest(c, set)
+	return nil
+}
+
+// tellRest says on standard error what the list does not show.
+func (a *app) tellRest(c *cli.Context, set *hookspec.Set) {
+	hidden := 0
+	for _, e := range set.Entries {
+		if e.State != hookspec.StateLoaded && e.State != hookspec.StateRefused && e.State != hookspec.StateDropIn {
+			hidden++
+		}
+	}
+	if hidden > 0 && !c.Bool("all") {
+		fmt.Fprintf(a.err, "hookctl: files that are no hook in force: %d (hookctl list --all)\n", hidden)
+	}
+	if n := set.Faults.Hard() + len(set.Cycles); n > 0 {
+		fmt.Fprintf(a.err, "hookctl: faults: %d (hookctl check)\n", n)
+	}
+}
+
+func describe(set *hookspec.Set, e hookspec.Entry) listed {
+	l := listed{Name: e.Name, Path: e.Path, State: e.State, Reason: e.Reason}
+	h := set.Hook(e.Name)
+	if h == nil || e.State != hookspec.StateLoaded {
+		return l
+	}
+	l.Type = "oneshot"
+	for _, on := range h.On {
+		l.On = append(l.On, on.String())
+	}
+	l.After, l.Before, l.Requires = texts(h.After), texts(h.Before), texts(h.Requires)
+	return l
+}
+
+func texts(refs []hookspec.Ref) []string {
+	var out []string
+	for _, r := range refs {
+		out = append(out, r.String())
+	}
+	return out
+}
+
+func (l listed) order() string {
+	var parts []string
+	for _, p := range []struct {
+		word  string
+		names []string
+	}{{"after", l.After}, {"before", l.Before}, {"requires", l.Requires}} {
+		if len(p.names) > 0 {
+			parts = append(parts, p.word+" "+strings.Join(p.names, " "))
+		}
+	}
+	if len(parts) == 0 && l.Type != "" {
+		return "-"
+	}
+	return strings.Join(parts, "; ")
+}
+
+// setting is one line of show, in JSON.
+type setting struct {
+	Key   string `json:"key"`
+	Value string `json:"value"`
+	Path  string `json:"path"`
+	Line  int    `json:"line"`
+}
+
+func (a *app) show(c *cli.Context) error {
+	set, name := a.load(c), c.Args().First()
+	h := set.Hook(name)
+	if h == nil {
+		return a.noHook(set, name)
+	}
+	settings := []setting{}
+	for _, s := range h.Settings {
+		settings = append(settings, setting{s.Key, s.Value, s.Place.Path, s.Place.Line})
+	}
+	if c.Bool("json") {
+		return a.json(map[string]any{"name": h.Name, "path": h.Path, "settings": settings, "text": h.Text()})
+	}
+	fmt.Fprintf(a.out, "# %s\n", events.Show(h.Path))
+	var rows [][]string
+	for _, s := range settings {
+		rows = append(rows, []string{s.Key + "=" + plain(s.Value), fmt.Sprintf("# %s:%d", events.Show(s.Path), s.Line)})
+	}
+	a.table(rows)
+	return nil
+}
+
+// noHook says why there is no hook of that name.
+func (a *app) noHook(set *hookspec.Set, name string) error {
+	for _, e := range set.Entries {
+		if e.Name == name && e.Reason != "" {
+			return fmt.Errorf("%s is %s: %s", events.Show(e.Path), e.State, e.Reason)
+		}
+	}
+	hint := ""
+	if near := events.Nearest(name, set.Names()); near != "" {
+		hint = " (" + events.DidYouMean(near) + ")"
+	}
+	return fmt.Errorf("there is no hook %s%s", events.Show(name), hint)
+}
+
+// fault is one line of check, in JSON.
+type fault struct {
+	Path    string `json:"path"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Message string `json:"message"`
+	Hint    string `json:"hint,omitempty"`
+	Hook    string `json:"hook,omitempty"`
+	Doubt   bool   `json:"doubt"`
+}
+
+func (a *app) check(c *cli.Context) error {
+	set, err := a.checked(c)
+	if err != nil {
+		return err
+	}
+	faults := slices.Concat(set.Faults, hookspec.Faults(set.Cycles), set.Doubts(), notHooks(set))
+	faults.Sort()
+	if err := a.printFaults(c, faults); err != nil {
+		return err
+	}
+	if faults.Hard() > 0 {
+		return errFailed
+	}
+	return nil
+}
+
+// checked loads what the arguments name: directories as a whole, files one by one; without arguments what hookd reads.
+// Files that are named may be on their way elsewhere, so that who owns them is only a doubt.
+func (a *app) checked(c *cli.Context) (*hookspec.Set, error) {
+	if c.NArg() == 0 {
+		return a.load(c), nil
+	}
+	opt := hookspec.Options{Trust: a.trust, Accounts: hookspec.Host{}, Lenient: true, MustHave: true}
+	for _, p := range c.Args().Slice() {
+		fi, err := os.Stat(p)
+		switch {
+		case err != nil:
+			return nil, err
+		case fi.IsDir():
+			opt.Hooks = append(opt.Hooks, p)
+		default:
+			opt.Files = append(opt.Files, p)
+		}
+	}
+	return hookspec.Load(opt, nil), nil
+}
+
+// notHooks are the files that are passed over: a doubt, or a fault when the file itself was named.
+func notHooks(set *hookspec.Set) hookspec.Faults {
+	var out hookspec.Faults
+	for _, e := range set.Entries {
+		if e.State == hookspec.StateIgnored {
+			out = append(out, hookspec.Fault{Place: hookspec.Place{Path: e.Path, Line: 1, Col: 1}, Doubt: !e.Named,
+				Msg: "the file is ignored: " + e.Reason})
+		}
+	}
+	return out
+}
+
+func (a *app) printFaults(c *cli.Context, faults hookspec.Faults) error {
+	if c.Bool("json") {
+		list := []fault{}
+		for _, f := range faults {
+			list = append(list, fault{f.Path, f.Line, f.Col, f.Msg, f.Hint, f.Hook, f.Doubt})
+		}
+		return a.json(list)
+	}
+	for _, f := range faults {
+		color := red
+		if f.Doubt {
+			color = yellow
+		}
+		fmt.Fprintln(a.out, a.paint(c, color, plain(f.Error())))
+	}
+	hard := faults.Hard()
+	fmt.Fprintf(a.err, "hookctl: %s, %s\n", count(hard, "fault"), count(len(faults)-hard, "doubt"))
+	return nil
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
