@@ -105,6 +105,9 @@ func nameError(name string) error {
 			return &UnknownError{What: "event", Name: name, Note: "the events " + l + ".* are not in this version"}
 		}
 	}
+	if family == "user" {
+		return &UnknownError{What: "event", Name: name, Note: "write user. and a name of letters a-z, digits and -"}
+	}
 	var names []string
 	for _, s := range table {
 		names = append(names, s.Name)
@@ -120,7 +123,7 @@ func (p *Pattern) parseTerm(i int, word string) error {
 	off := len(key) + 1
 	key, not := strings.CutSuffix(key, "!")
 	if !IsParamName(key) {
-		return &PatternError{i, 0, fmt.Sprintf("%s is no parameter name", Show(key)), ""}
+		return &PatternError{i, 0, fmt.Sprintf("%s is no parameter name", Show(key)), "letters a-z, digits and -, a letter first"}
 	}
 	if err := p.knows(key); err != nil {
 		return atWord(i, 0, err)

@@ -1,6 +1,9 @@
 package hookspec
 
-import "container/heap"
+import (
+	"container/heap"
+	"slices"
+)
 
 // graph says for each hook of a list which ones come after it.
 type graph [][]int
@@ -110,9 +113,13 @@ func walkBack(prev []int, at int) []int {
 		seen[at] = true
 		at = prev[at]
 	}
-	cycle := []int{at}
+	first := at // the smallest index, so that a circle is always told the same way
 	for i := prev[at]; i != at; i = prev[i] {
-		cycle = append([]int{i}, cycle...)
+		first = min(first, i)
+	}
+	cycle := []int{first}
+	for i := prev[first]; i != first; i = prev[i] {
+		cycle = slices.Insert(cycle, 1, i)
 	}
 	return cycle
 }

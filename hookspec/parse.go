@@ -41,6 +41,7 @@ type parser struct {
 	hook   *Hook
 	keys   []key
 	path   string
+	begun  bool // there was a [Hook]
 	faults Faults
 }
 
@@ -74,6 +75,7 @@ func (p *parser) source(s Source) {
 func (p *parser) section(s unitfile.Section, given map[string]unitfile.Pos) {
 	switch {
 	case s.Name == "Hook":
+		p.begun = true
 		for _, e := range s.Entries {
 			p.entry(e, given)
 		}
@@ -81,7 +83,7 @@ func (p *parser) section(s unitfile.Section, given map[string]unitfile.Pos) {
 	case s.Name == "Service":
 		p.fault(p.place(s.Pos), "", "section [Service] is not in this version")
 	default:
-		near := events.Nearest(s.Name, []string{"Hook", "Service"})
+		near := events.Nearest("["+s.Name+"]", []string{"[Hook]", "[Service]"})
 		p.fault(p.place(s.Pos), events.DidYouMean(near), "unknown section [%s]", s.Name)
 	}
 }
@@ -133,6 +135,12 @@ func (p *parser) forget(key string) {
 // finish judges the hook as a whole.
 func (p *parser) finish() {
 	h, start := p.hook, Place{p.hook.Path, 1, 1}
+	if !p.begun {
+		if len(p.faults) == 0 {
+			p.fault(start, "begin it with [Hook]", "the file declares no hook")
+		}
+		return
+	}
 	if len(h.On) == 0 && !p.tried("On") && !p.tried("While") {
 		p.fault(start, "add a line such as On=link.up interface=eth0", "the hook has no On= and would never run")
 	}

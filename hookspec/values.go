@@ -47,7 +47,11 @@ func enum(values ...string) func(*parser, unitfile.Value) (string, bool) {
 				return v.Text, true
 			}
 		}
-		p.at(v, 0, events.DidYouMean(events.Nearest(v.Text, values)), "%s is none of %s", events.Show(v.Text), strings.Join(values, ", "))
+		what := "none of"
+		if len(values) == 1 {
+			what = "not"
+		}
+		p.at(v, 0, events.DidYouMean(events.Nearest(v.Text, values)), "%s is %s %s", events.Show(v.Text), what, strings.Join(values, ", "))
 		return "", false
 	}
 }

@@ -1,0 +1,55 @@
+# hookd: see README.md. "make help" lists the targets.
+
+GO     = go
+TAGS   = urfave_cli_no_docs
+BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
+PREFIX = /usr/local
+PAGES  = man/hookd.8 man/hookctl.8 man/hookd.hook.5 man/hookd-events.7
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build run test check bench install clean
+
+help:
+	@echo 'make build    bin/hookd and bin/hookctl'
+	@echo 'make run      hookd in the foreground, with examples/hooks'
+	@echo 'make test     every test this host allows'
+	@echo 'make check    format, vet, staticcheck, manuals, floor plan'
+	@echo 'make bench    benchmarks'
+	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
+
+build:
+	$(BUILD) -o bin/ ./cmd/hookd ./cmd/hookctl
+
+run: build
+	@echo
+	@echo 'hookd runs with examples/hooks. In another terminal, here:'
+	@echo '    bin/hookctl --socket run/control.sock emit user.hello name=you --wait'
+	@echo '    bin/hookctl --socket run/control.sock watch'
+	@echo 'Control-C ends it.'
+	@echo
+	@bin/hookd --hooks examples/hooks --state run
+
+test:
+	@$(GO) test -tags $(TAGS) -count=1 -run TestLevels -v ./internal/nstest | grep -E '^ *(level|FAIL|---)' 
+	$(GO) test -tags $(TAGS) -count=1 ./...
+
+check:
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	$(GO) vet -tags $(TAGS) ./...
+	CGO_ENABLED=0 $(GO) run $(STATICCHECK) -tags $(TAGS) ./...
+	mandoc -T lint -W warning $(PAGES)
+	$(GO) test -count=1 -run TestFloorPlan .
+
+bench:
+	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
+
+install: build
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
+	install bin/hookd $(DESTDIR)$(PREFIX)/sbin
+	install bin/hookctl $(DESTDIR)$(PREFIX)/bin
+	for page in $(PAGES); do \
+		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+
+clean:
+	rm -rf bin run
