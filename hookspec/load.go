@@ -1,6 +1,7 @@
 package hookspec
 
 import (
+	"cmp"
 	"os"
 	"path/filepath"
 	"sort"
@@ -88,6 +89,7 @@ type candidate struct {
 	source     Source
 	masked     bool
 	refused    bool
+	why        string // the reason, when no fault of the file itself says it
 }
 
 func (l *loader) fault(f Fault) { l.faults = append(l.faults, f) }
@@ -228,7 +230,7 @@ func (l *loader) settle(here map[string]string, c *candidate) {
 	winner, taken := l.found[c.name]
 	switch {
 	case twice && winner.path == first:
-		winner.refused, winner.masked = true, false
+		winner.refused, winner.masked, winner.why = true, false, "there is "+filepath.Base(c.path)+" in the same directory"
 		l.fault(fileFault(c.path, c.name, "remove one of them", "%s declares the same hook in the same directory", filepath.Base(first)))
 		l.entry(c.name, c.path, StateRefused, "there is "+filepath.Base(first)+" in the same directory")
 	case taken && l.named:
@@ -308,7 +310,7 @@ func (l *loader) parse(c *candidate) {
 		return
 	}
 	if c.refused {
-		l.entry(c.name, c.path, StateRefused, l.firstFault(c.name))
+		l.entry(c.name, c.path, StateRefused, cmp.Or(c.why, l.firstFault(c.name)))
 		return
 	}
 	hook, faults := Parse(c.name, sources, l.Options)
