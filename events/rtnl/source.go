@@ -54,6 +54,9 @@ type Source struct {
 	dumps   []dump // the first one is under way
 	sent    bool
 	touched map[int]bool
+
+	buffer int    // bytes asked for
+	stall  func() // called before each reading; tests make the reader slow with it
 }
 
 // dump is a request for all objects of a kind.
@@ -69,7 +72,7 @@ type dump struct {
 func New() *Source {
 	return &Source{
 		filled: make(chan struct{}, 1), ready: make(chan struct{}), buf: make([]byte, 64<<10),
-		table: newTable(), told: map[int]view{}, touched: map[int]bool{},
+		table: newTable(), told: map[int]view{}, touched: map[int]bool{}, buffer: bufferSize, stall: func() {},
 	}
 }
 
@@ -138,8 +141,8 @@ func (s *Source) session(ctx context.Context) error {
 		return fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
 	defer sock.Close()
-	if err := sock.SetReceiveBufferSize(bufferSize, true); err != nil {
-		sock.SetReceiveBufferSize(bufferSize, false) // without CAP_NET_ADMIN as much as the host allows
+	if err := sock.SetReceiveBufferSize(s.buffer, true); err != nil {
+		sock.SetReceiveBufferSize(s.buffer, false) // without CAP_NET_ADMIN as much as the host allows
 	}
 	if s.pid, err = sock.GetPid(); err != nil {
 		return fmt.Errorf("cannot read the address of a netlink socket: %w", err)
@@ -153,6 +156,7 @@ func (s *Source) session(ctx context.Context) error {
 		if err := s.wait(); err != nil || ctx.Err() != nil {
 			return err
 		}
+		s.stall()
 		if err := s.drain(); err != nil {
 			return err
 		}

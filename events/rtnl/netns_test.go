@@ -1,0 +1,445 @@
+package rtnl
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"hookd/events"
+	"hookd/internal/nstest"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+// kernel is a source that reads in the namespace of the test.
+type kernel struct {
+	t      *testing.T
+	source *Source
+	ctx    context.Context
+	seen   []events.Event
+	number int // of the listener in its test
+	marks  int
+}
+
+// listen starts a source and waits for its start.
+func listen(t *testing.T) *kernel { return listenTo(t, New()) }
+
+func listenTo(t *testing.T, source *Source) *kernel {
+	ctx, cancel := context.WithCancel(context.Background())
+	k := &kernel{t: t, source: source, ctx: ctx}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := k.source.Run(ctx, func(err error) { t.Errorf("source: %v", err) }); err != nil {
+			t.Errorf("source: %v", err)
+		}
+	}()
+	t.Cleanup(func() { cancel(); <-ended })
+	select {
+	case <-k.source.Ready():
+	case <-time.After(patience):
+		t.Fatal("the source is never ready")
+	}
+	return k
+}
+
+func (k *kernel) ip(words string) {
+	k.t.Helper()
+	nstest.IP(k.t, strings.Fields(words)...)
+}
+
+// until reads on until an event of that text has come.
+func (k *kernel) until(want string) {
+	k.t.Helper()
+	ctx, cancel := context.WithTimeout(k.ctx, patience)
+	defer cancel()
+	for at := 0; ; {
+		for ; at < len(k.seen); at++ {
+			if show(k.seen[at]) == want {
+				return
+			}
+		}
+		batch, err := k.source.Next(ctx)
+		if err != nil {
+			k.t.Fatalf("%q never came; there were\n%s", want, showAll(k.seen))
+		}
+		k.seen = append(k.seen, batch...)
+	}
+}
+
+// mark makes an event that nothing else makes and reads up to it: what the kernel did before has been read then.
+func (k *kernel) mark() {
+	k.t.Helper()
+	k.marks++
+	mark := fmt.Sprintf("10.99.%d.%d/32", k.number, k.marks)
+	k.ip("address add " + mark + " dev lo")
+	k.until("address.added lo " + mark)
+}
+
+// about takes the events of the given subjects that came so far, without those of IPv6 link-local addresses, whose
+// moment is not ours, and forgets all.
+func (k *kernel) about(subjects ...string) string {
+	k.mark()
+	var out []events.Event
+	for _, e := range k.seen {
+		if a, _ := e.Get("address"); slices.Contains(subjects, e.Subject) && !strings.HasPrefix(a, "fe80:") {
+			out = append(out, e)
+		}
+	}
+	k.seen = nil
+	return showAll(out)
+}
+
+func (k *kernel) expect(want string, subjects ...string) {
+	k.t.Helper()
+	if diff := cmp.Diff(strings.TrimSpace(want), k.about(subjects...)); diff != "" {
+		k.t.Errorf("events of %v (-want +got):\n%s", subjects, diff)
+	}
+}
+
+// veth makes a pair without IPv6 link-local addresses.
+func (k *kernel) veth(a, b string) {
+	k.ip("link add name " + a + " type veth peer name " + b)
+	for _, name := range []string{a, b} {
+		k.ip("link set dev " + name + " addrgenmode none")
+	}
+}
+
+func TestNetnsLink(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	k.expect("link.added lo\nlink.up lo\naddress.added lo 127.0.0.1/8\naddress.added lo ::1/128\ninterface.state lo missing>carrier\naddress.added lo 10.99.0.1/32\ninterface.state lo carrier>routable", "lo")
+
+	k.veth("a", "b")
+	k.expect("link.added a\ninterface.state a missing>off", "a")
+	k.ip("link set dev a up")
+	k.ip("link set dev b up")
+	k.until("link.up a")
+	k.expect("interface.state a off>no-carrier\nlink.up a\ninterface.state a no-carrier>carrier", "a")
+
+	// Carrier is lost by taking the peer down, and comes back.
+	k.ip("link set dev b down")
+	k.until("link.down a")
+	k.expect("link.down a\ninterface.state a carrier>no-carrier", "a")
+	k.ip("link set dev b up")
+	k.until("link.up a")
+	k.expect("link.up a\ninterface.state a no-carrier>carrier", "a")
+
+	k.ip("link set dev a mtu 1400")
+	k.ip("link set dev a alias uplink")
+	k.expect("link.changed a\nlink.changed a", "a")
+
+	// A rename is one event; hooks of both names hear of it.
+	k.ip("link set dev b down")
+	k.until("link.down a")
+	k.ip("link set dev a down")
+	k.ip("link set dev a name wan")
+	k.expect("link.down a\ninterface.state a carrier>no-carrier\ninterface.state a no-carrier>off\nlink.renamed wan was a", "a", "wan")
+
+	k.ip("link del dev wan")
+	k.expect("interface.state wan off>missing\nlink.removed wan", "wan")
+}
+
+func TestNetnsAddress(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	k.veth("a", "b")
+	k.ip("link set dev a up")
+	k.ip("link set dev b up")
+	k.until("link.up a")
+	k.about("a")
+
+	k.ip("address add 192.0.2.1/24 dev a")
+	k.expect("address.added a 192.0.2.1/24\ninterface.state a carrier>routable", "a")
+	// The same address again with another lifetime is no event (failures: R5).
+	k.ip("address change 192.0.2.1/24 dev a valid_lft 1000 preferred_lft 500")
+	k.expect("", "a")
+	k.ip("address add 192.0.2.9 peer 198.51.100.1/32 dev a")
+	k.expect("address.added a 192.0.2.9/32", "a")
+	k.ip("address del 192.0.2.1/24 dev a")
+	k.ip("address del 192.0.2.9 peer 198.51.100.1/32 dev a")
+	k.expect("address.removed a 192.0.2.1/24\naddress.removed a 192.0.2.9/32\ninterface.state a routable>carrier", "a")
+
+	// An IPv6 address is told after duplicate address detection, not before.
+	k.ip("-6 address add 2001:db8::1/64 dev a")
+	began := time.Now()
+	k.until("address.added a 2001:db8::1/64")
+	if waited := time.Since(began); waited < 300*time.Millisecond {
+		t.Errorf("the address was told %v after it was added, before detection can have ended", waited)
+	}
+	k.expect("address.added a 2001:db8::1/64\ninterface.state a carrier>routable", "a")
+	// One that failed detection is never told.
+	k.ip("-6 address add 2001:db8::2/64 dev b nodad")
+	k.ip("-6 address add 2001:db8::2/64 dev a")
+	for !dadFailed(t, "a") {
+		time.Sleep(50 * time.Millisecond)
+	}
+	k.expect("", "a")
+
+	// Down takes IPv6 addresses away and leaves IPv4 ones.
+	k.ip("address add 192.0.2.1/24 dev a")
+	k.ip("link set dev a down")
+	k.expect("address.added a 192.0.2.1/24\nlink.down a\ninterface.state a routable>off\naddress.removed a 2001:db8::1/64", "a")
+}
+
+func dadFailed(t *testing.T, name string) bool {
+	text, err := os.ReadFile("/proc/net/if_inet6")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range strings.Split(string(text), "\n") {
+		if f := strings.Fields(l); len(f) == 6 && f[5] == name && f[0] == "20010db8000000000000000000000002" {
+			return f[4] != "40" && strings.HasPrefix(l, f[0]) && hexBit(f[4], unix.IFA_F_DADFAILED)
+		}
+	}
+	return false
+}
+
+func hexBit(s string, bit int) bool {
+	n := 0
+	for _, c := range s {
+		n = n*16 + strings.IndexRune("0123456789abcdef", c)
+	}
+	return n&bit != 0
+}
+
+func TestNetnsDefaultRoute(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	for _, pair := range []string{"a", "c"} {
+		k.veth(pair, "peer-"+pair)
+		k.ip("link set dev peer-" + pair + " up")
+		k.ip("link set dev " + pair + " up")
+		k.until("link.up " + pair)
+	}
+	k.ip("address add 192.0.2.1/24 dev a")
+	k.ip("address add 198.51.100.1/24 dev c")
+	const v4, v6, host = "default-route/ipv4", "default-route/ipv6", "network/"
+	k.about()
+
+	k.ip("route add default via 192.0.2.254 dev a metric 100")
+	k.expect("default-route.added ipv4 a via 192.0.2.254 metric 100\nnetwork.online", v4, host)
+	k.ip("route add default via 198.51.100.254 dev c metric 200") // decides nothing
+	k.expect("", v4, host)
+	k.ip("route add default via 198.51.100.254 dev c metric 50") // a better one
+	k.expect("default-route.changed ipv4 c via 198.51.100.254 metric 50 was a via 192.0.2.254 metric 100", v4, host)
+	k.ip("route replace default via 198.51.100.253 dev c metric 50") // no message tells of the one that goes
+	k.expect("default-route.changed ipv4 c via 198.51.100.253 metric 50 was c via 198.51.100.254 metric 50", v4, host)
+	k.ip("route del default metric 50")
+	k.expect("default-route.changed ipv4 a via 192.0.2.254 metric 100 was c via 198.51.100.253 metric 50", v4, host)
+
+	// Routes to elsewhere, in other tables and of other types decide nothing.
+	k.ip("route add 203.0.113.0/24 via 192.0.2.254")
+	k.ip("route add default via 192.0.2.254 table 99 metric 1")
+	k.ip("route add unreachable default metric 1")
+	k.expect("", v4, host)
+
+	// With the interface down IPv4 routes vanish, and the kernel says nothing of it.
+	k.ip("link set dev a down")
+	k.until("default-route.changed ipv4 c via 198.51.100.254 metric 200 was a via 192.0.2.254 metric 100")
+	k.about()
+	// The last address of an interface takes its routes along, in silence too.
+	k.ip("address del 198.51.100.1/24 dev c")
+	k.until("default-route.removed ipv4 c via 198.51.100.254 metric 200")
+	k.expect("default-route.removed ipv4 c via 198.51.100.254 metric 200\nnetwork.offline", v4, host)
+
+	// IPv6 goes its own way, with several next hops as one route.
+	k.ip("-6 address add 2001:db8::1/64 dev c nodad")
+	k.ip("-6 route add default via 2001:db8::fe dev c metric 1024")
+	k.expect("default-route.added ipv6 c via 2001:db8::fe metric 1024\nnetwork.online", v6, host)
+	k.ip("-6 route append default via 2001:db8::ff dev c metric 1024")
+	k.expect("", v6, host)
+	k.ip("-6 route del default via 2001:db8::fe dev c metric 1024")
+	k.until("default-route.changed ipv6 c via 2001:db8::ff metric 1024 was c via 2001:db8::fe metric 1024")
+	k.about()
+	k.ip("link del dev c")
+	k.until("default-route.removed ipv6 c via 2001:db8::ff metric 1024")
+	k.expect("network.offline\ndefault-route.removed ipv6 c via 2001:db8::ff metric 1024", v6, host)
+}
+
+// A default route stays in the kernel's table when the carrier goes; the host is offline all the same.
+func TestNetnsOnline(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	k.veth("a", "b")
+	k.ip("link set dev a up")
+	k.ip("link set dev b up")
+	k.ip("address add 192.0.2.1/24 dev a")
+	k.until("link.up a")
+	k.ip("route add default via 192.0.2.254")
+	k.expect("network.online", "network/")
+	k.ip("link set dev b down")
+	k.until("link.down a")
+	k.expect("network.offline", "network/")
+	k.ip("link set dev b up")
+	k.until("link.up a")
+	k.expect("network.online", "network/")
+}
+
+// R4: joining and leaving a bridge is no link event of the port. The kernel sends an RTM_DELLINK of family AF_BRIDGE
+// while the interface lives on.
+func TestNetnsR4Bridge(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	k.veth("a", "b")
+	k.ip("link add name br type bridge")
+	k.ip("link set dev a up")
+	k.ip("link set dev b up")
+	k.until("link.up a")
+	k.about("a")
+	for range 100 {
+		k.ip("link set dev a master br")
+		k.ip("link set dev a nomaster")
+	}
+	k.expect(strings.Repeat("interface.state a carrier>enslaved\ninterface.state a enslaved>carrier\n", 100), "a")
+
+	// A bridge is up with its first port, and degraded while a port has no carrier.
+	k.ip("link set dev br addrgenmode none")
+	k.ip("link set dev br up")
+	k.ip("link set dev a master br")
+	k.until("link.up br")
+	k.veth("c", "d")
+	k.ip("link set dev c master br")
+	k.until("interface.state br carrier>degraded-carrier")
+	k.ip("link del dev c")
+	k.until("interface.state br degraded-carrier>carrier")
+	k.ip("link del dev br")
+	k.until("link.removed br")
+	k.until("interface.state a enslaved>carrier")
+}
+
+// A tun's operational state is unknown for good: it is up with its lower layer, which is the program behind it.
+func TestNetnsTun(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	k.ip("tuntap add t0 mode tun")
+	k.ip("link set dev t0 addrgenmode none")
+	k.ip("link set dev t0 up")
+	k.expect("link.added t0\ninterface.state t0 missing>off\ninterface.state t0 off>no-carrier", "t0")
+	fd := openTun(t, "t0")
+	k.until("link.up t0")
+	k.expect("link.up t0\ninterface.state t0 no-carrier>carrier", "t0")
+	unix.Close(fd)
+	k.until("link.down t0")
+	k.ip("tuntap del t0 mode tun")
+	k.until("link.removed t0")
+}
+
+func openTun(t *testing.T, name string) int {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
+	if err != nil {
+		t.Fatalf("open /dev/net/tun: %v", err)
+	}
+	ifr, err := unix.NewIfreq(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ifr.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, ifr); err != nil {
+		t.Fatalf("TUNSETIFF: %v", err)
+	}
+	return fd
+}
+
+// R7: names are used again; every interface that comes goes once, under the name it had.
+func TestNetnsR7Names(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	const rounds = 50
+	for range rounds {
+		k.ip("link add name a type veth peer name b")
+		k.ip("link set dev a name c")
+		k.ip("link del dev c")
+	}
+	k.mark()
+	count := map[string]int{}
+	for _, e := range k.seen {
+		count[show(e)]++
+	}
+	for _, want := range []string{"link.added a", "link.renamed c was a", "link.removed c", "link.added b", "link.removed b"} {
+		if count[want] != rounds {
+			t.Errorf("%q came %d times, want %d", want, count[want], rounds)
+		}
+	}
+}
+
+// R1: messages that the kernel had to drop leave the right state behind, told as a net difference after hookd.lost.
+func TestNetnsR1Overrun(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	var stuck atomic.Bool
+	freed := make(chan struct{})
+	slow := New()
+	slow.buffer = 4096
+	slow.stall = func() {
+		if stuck.Load() {
+			<-freed
+		}
+	}
+	k := listenTo(t, slow)
+	k.veth("a", "b")
+	k.veth("gone", "gone-peer")
+	k.ip("link set dev b up")
+	k.mark()
+	stuck.Store(true) // the reader stands still while its buffer overflows
+	for range 300 {
+		k.ip("link set dev a down")
+		k.ip("link set dev a up")
+	}
+	k.ip("link del dev gone")
+	k.ip("link add name new type veth peer name new-peer")
+	stuck.Store(false)
+	close(freed)
+	k.until("hookd.lost")
+	k.until("link.removed gone")
+	k.until("link.added new")
+	k.mark()
+	fresh := listen(t)
+	fresh.number = 1
+	fresh.mark()
+	k.mark()
+	if k.source.Overruns() == 0 {
+		t.Error("no overrun was counted")
+	}
+	if diff := cmp.Diff(lastStates(fresh.seen), lastStates(k.seen)); diff != "" {
+		t.Errorf("states after the overrun (-fresh +ours):\n%s", diff)
+	}
+}
+
+// lastStates is the last word told of each interface that is there.
+func lastStates(seen []events.Event) map[string]string {
+	out := map[string]string{}
+	for _, e := range seen {
+		if e.Name == "interface.state" {
+			to, _ := e.Get("to")
+			if out[e.Subject] = to; to == "missing" {
+				delete(out, e.Subject)
+			}
+		}
+	}
+	return out
+}

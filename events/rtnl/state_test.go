@@ -1,0 +1,198 @@
+package rtnl
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
+
+	"hookd/events"
+)
+
+// show writes an event in few words: name, subject and what distinguishes it.
+func show(e events.Event) string {
+	get := func(k string) string { v, _ := e.Get(k); return v }
+	switch e.Family() {
+	case "address":
+		return fmt.Sprintf("%s %s %s/%s", e.Name, e.Subject, get("address"), get("prefix-length"))
+	case "interface":
+		return fmt.Sprintf("%s %s %s>%s", e.Name, e.Subject, get("from"), get("to"))
+	case "default-route":
+		s := fmt.Sprintf("%s %s %s via %s metric %s", e.Name, get("family"), get("interface"), get("gateway"), get("metric"))
+		if old, there := e.Get("old-metric"); there {
+			s += fmt.Sprintf(" was %s via %s metric %s", get("old-interface"), get("old-gateway"), old)
+		}
+		return s
+	case "link":
+		if old, there := e.Get("old-interface"); there {
+			return e.Name + " " + e.Subject + " was " + old
+		}
+		return e.Name + " " + e.Subject
+	}
+	return e.Name
+}
+
+func showAll(list []events.Event) string {
+	var lines []string
+	for _, e := range list {
+		lines = append(lines, show(e))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func addr(prefix string, scope uint8) Addr {
+	return Addr{addrKey: addrKey{local: netip.MustParsePrefix(prefix)}, Scope: scope}
+}
+
+const upFlags = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING
+
+// TestState is the mapping of systemd-networkd (networkctl(1)), from what the kernel tells.
+func TestState(t *testing.T) {
+	global, local, host := addr("10.0.0.1/24", unix.RT_SCOPE_UNIVERSE), addr("fe80::1/64", unix.RT_SCOPE_LINK), addr("127.0.0.1/8", unix.RT_SCOPE_HOST)
+	for _, test := range []struct {
+		want  string
+		link  Link
+		port  *Link
+		addrs []Addr
+	}{
+		{"off", Link{}, nil, nil},
+		{"off", Link{}, nil, []Addr{global}},
+		{"no-carrier", Link{Flags: unix.IFF_UP, Oper: 2}, nil, nil},
+		{"no-carrier", Link{Flags: unix.IFF_UP, Oper: 3}, nil, []Addr{global}},
+		{"dormant", Link{Flags: upFlags, Oper: operDormant}, nil, []Addr{global}},
+		{"carrier", Link{Flags: upFlags, Oper: operUp}, nil, nil},
+		{"carrier", Link{Flags: upFlags, Oper: operUnknown}, nil, []Addr{host}},
+		{"degraded", Link{Flags: upFlags, Oper: operUp}, nil, []Addr{local}},
+		{"routable", Link{Flags: upFlags, Oper: operUp}, nil, []Addr{local, global}},
+		{"enslaved", Link{Flags: upFlags, Oper: operUp, Master: 9}, nil, nil},
+		{"enslaved", Link{Flags: upFlags, Oper: operUp, Master: 9}, nil, []Addr{local}},
+		{"routable", Link{Flags: upFlags, Oper: operUp, Master: 9}, nil, []Addr{global}},
+		{"carrier", Link{Flags: upFlags, Oper: operUp}, &Link{Flags: upFlags, Oper: operUp}, nil},
+		{"degraded-carrier", Link{Flags: upFlags, Oper: operUp}, &Link{}, nil},
+		{"degraded", Link{Flags: upFlags, Oper: operUp}, &Link{}, []Addr{local}},
+		{"routable", Link{Flags: upFlags, Oper: operUp}, &Link{}, []Addr{global}},
+		{"no-carrier", Link{Flags: unix.IFF_UP, Oper: 2}, &Link{}, nil},
+	} {
+		tab := newTable()
+		test.link.Index, test.link.Name = 1, "a"
+		tab.newLink(test.link)
+		if test.port != nil {
+			test.port.Index, test.port.Name, test.port.Master = 2, "p", 1
+			tab.newLink(*test.port)
+		}
+		for _, a := range test.addrs {
+			tab.newAddr(1, a, true)
+		}
+		if got := tab.view(1).state; got != test.want {
+			t.Errorf("%+v with %v: %s, want %s", test.link, test.addrs, got, test.want)
+		}
+	}
+}
+
+func TestDiffView(t *testing.T) {
+	off := view{Link: Link{Index: 2, Name: "e", MTU: 1500}, there: true, state: "off"}
+	up := off
+	up.Oper, up.Flags, up.state = operUp, upFlags, "carrier"
+	routable := up
+	routable.addrs, routable.state = []Addr{addr("10.0.0.1/24", 0)}, "routable"
+	change := func(v view, f func(*view)) view { f(&v); return v }
+	missing := view{state: "missing"}
+	for _, test := range []struct {
+		name     string
+		old, now view
+		want     string
+	}{
+		{"nothing", up, up, ""},
+		{"flags that nobody cares about", up, change(up, func(v *view) { v.Flags |= unix.IFF_ALLMULTI }), ""},
+		{"appears", missing, off, "link.added e\ninterface.state e missing>off"},
+		{"appears in use", missing, routable, "link.added e\nlink.up e\naddress.added e 10.0.0.1/24\ninterface.state e missing>routable"},
+		{"goes up", off, up, "link.up e\ninterface.state e off>carrier"},
+		{"goes", routable, missing, "address.removed e 10.0.0.1/24\nlink.down e\ninterface.state e routable>missing\nlink.removed e"},
+		{"renamed", up, change(up, func(v *view) { v.Name = "f" }), "link.renamed f was e"},
+		{"renamed and down", up, change(off, func(v *view) { v.Name = "f" }), "link.down f\nlink.renamed f was e\ninterface.state f carrier>off"},
+		{"mtu", up, change(up, func(v *view) { v.MTU = 9000 }), "link.changed e"},
+		{"enslaved", up, change(up, func(v *view) { v.Master, v.master, v.state = 3, "br0", "enslaved" }), "interface.state e carrier>enslaved"},
+		{"address replaced", routable, change(routable, func(v *view) { v.addrs = []Addr{addr("10.0.0.2/24", 0)} }),
+			"address.removed e 10.0.0.1/24\naddress.added e 10.0.0.2/24"},
+		{"address deprecated", routable, change(routable, func(v *view) {
+			v.addrs = []Addr{{addrKey: v.addrs[0].addrKey, Deprecated: true}}
+		}), "address.changed e 10.0.0.1/24"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, showAll(diffView(test.old, test.now))); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Every event that the source makes carries parameters of the table only, all that the table promises, none of them
+// empty, and the subject that the table would give it.
+func TestEventsFollowTheTable(t *testing.T) {
+	full := view{Link: Link{Index: 2, Name: "e", MTU: 1500, Type: "ether"}, there: true, state: "routable",
+		addrs: []Addr{addr("10.0.0.1/24", 0), addr("fe80::1/64", unix.RT_SCOPE_LINK)}}
+	full.Oper, full.Flags = operUp, upFlags
+	renamed := full
+	renamed.Name, renamed.MTU = "f", 9000
+	renamed.addrs = []Addr{{addrKey: full.addrs[0].addrKey, Deprecated: true}}
+	gw := netip.MustParseAddr("10.0.0.2")
+	w := world{online: true}
+	w.def[0] = best{true, "e", gw, 100, 2}
+	other := w
+	other.def[0].metric = 5
+	all := [][]events.Event{diffView(view{state: "missing"}, full), diffView(full, renamed), diffView(renamed, view{state: "missing"}),
+		diffWorld(world{}, w), diffWorld(w, other), diffWorld(other, world{})}
+	seen := map[string]bool{}
+	for _, list := range all {
+		for _, e := range list {
+			seen[e.Name] = true
+			again, err := events.New(e.Name, e.Params)
+			if err != nil {
+				t.Errorf("%s: %v", show(e), err)
+			}
+			if diff := cmp.Diff(again.Subjects(), e.Subjects()); diff != "" {
+				t.Errorf("%s: subjects (-table +source):\n%s", show(e), diff)
+			}
+			checkParams(t, e)
+		}
+	}
+	for _, s := range events.Table() {
+		switch f := s.Name; {
+		case strings.HasPrefix(f, "hook"), strings.HasPrefix(f, "user"):
+		case !seen[f]:
+			t.Errorf("no test makes %s", f)
+		}
+	}
+}
+
+func checkParams(t *testing.T, e events.Event) {
+	t.Helper()
+	spec, _ := events.Lookup(e.Name)
+	for _, p := range spec.Params {
+		if v, there := e.Get(p.Name); (!there && !p.Optional) || there && v == "" {
+			t.Errorf("%s: parameter %s is %q, %v", show(e), p.Name, v, there)
+		}
+	}
+}
+
+func BenchmarkDiff(b *testing.B) {
+	t := newTable()
+	for i := range 1000 {
+		t.newLink(Link{Index: i + 1, Name: fmt.Sprintf("veth%d", i), Flags: upFlags, Oper: operUp, MTU: 1500})
+	}
+	l := t.ifaces[500].Link
+	s := New()
+	s.table, s.origin = t, events.SourceKernel
+	s.tell()
+	for b.Loop() {
+		l.Oper ^= operUp ^ 2
+		for _, index := range t.newLink(l).ifaces {
+			s.touched[index] = true
+		}
+		s.tell()
+		s.queue = s.queue[:0]
+	}
+}
