@@ -22,7 +22,7 @@ var floorPlan = map[string]room{
 	"events":               {},
 	"internal/unitfile":    {},
 	"events/rtnl":          {[]string{"events"}, []string{"github.com/vishvananda/netlink", "golang.org/x/sys"}},
-	"hookspec":             {[]string{"events", "internal/unitfile"}, nil},
+	"hookspec":             {[]string{"events", "internal/unitfile"}, []string{"golang.org/x/sys"}},
 	"runner":               {[]string{"events", "hookspec"}, nil},
 	"runner/process":       {[]string{"events", "hookspec", "runner"}, []string{"golang.org/x/sys"}},
 	"internal/control":     {[]string{"events", "hookspec", "runner"}, []string{"golang.org/x/sys"}},

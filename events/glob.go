@@ -30,7 +30,13 @@ type globError struct {
 	msg, hint string
 }
 
-func (e *globError) Error() string { return e.msg }
+func (e *globError) Error() string { return hinted(e.msg, e.hint) }
+
+// GlobFault takes an error of ParseGlob apart: the byte at which it lies, what is wrong, and a hint.
+func GlobFault(err error) (off int, msg, hint string) {
+	e := err.(*globError)
+	return e.off, e.msg, e.hint
+}
 
 // ParseGlob compiles a glob.
 func ParseGlob(text string) (Glob, error) {
@@ -201,15 +207,6 @@ func literal(c byte) string {
 		return fmt.Sprintf(`\x%02x`, c)
 	}
 	return string(rune(c))
-}
-
-// Literal is the glob that matches exactly the given bytes.
-func Literal(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		b.WriteString(literal(s[i]))
-	}
-	return b.String()
 }
 
 // String writes the glob in its canonical form.

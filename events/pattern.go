@@ -70,7 +70,7 @@ func (p *Pattern) parseName(word string) error {
 	p.name = glob
 	family, _, _ := strings.Cut(word, ".")
 	for _, s := range table {
-		if meansEvent(glob, family, s) {
+		if meansEvent(glob, family, s, len(p.names) > 0) {
 			p.names = append(p.names, s.Name)
 		}
 	}
@@ -80,10 +80,12 @@ func (p *Pattern) parseName(word string) error {
 	return nil
 }
 
-func meansEvent(glob Glob, family string, s Spec) bool {
+// meansEvent says whether a name means an event of the table. The open family comes last in it: a name with a wildcard
+// for the family means it too, if it means another event, so that a mistyped name is still found out.
+func meansEvent(glob Glob, family string, s Spec, others bool) bool {
 	own, _, _ := strings.Cut(s.Name, ".")
 	if s.Open {
-		return family == own && (!glob.Plain() || isUserEvent(glob.String())) || family != own && glob.Match(own+".x")
+		return family == own && (!glob.Plain() || isUserEvent(glob.String())) || family != own && !glob.Plain() && others
 	}
 	return glob.Match(s.Name) && (own == family || !isOutright(own))
 }
@@ -141,7 +143,7 @@ func (p *Pattern) knows(key string) error {
 	var near []string
 	for _, name := range p.names {
 		spec := p.spec(name)
-		if spec.Has(key) {
+		if spec.Has(key) && (!spec.Open || len(p.names) == 1) {
 			return nil
 		}
 		near = append(near, spec.ParamNames()...)

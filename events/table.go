@@ -19,7 +19,7 @@ type ParamSpec struct {
 	Values   []string // the only values it can have, where they are few
 }
 
-// States are the words of interface.state, from networkctl(1), in ascending order.
+// states are the words of interface.state, from networkctl(1), in ascending order.
 var states = [...]string{"missing", "off", "no-carrier", "dormant", "degraded-carrier", "carrier", "degraded", "enslaved", "routable"}
 
 var families = [...]string{"ipv4", "ipv6"}
@@ -110,9 +110,6 @@ var table = [...]Spec{
 
 // Table lists every event, in the order of the manual.
 func Table() []Spec { return append([]Spec(nil), table[:]...) }
-
-// States lists the words of interface.state in ascending order.
-func States() []string { return append([]string(nil), states[:]...) }
 
 // Lookup finds the event of that exact name. Any user.NAME is one.
 func Lookup(name string) (Spec, bool) {

@@ -85,8 +85,8 @@ func (t Trigger) values(key string) []string {
 			if p.Name == key && len(p.Values) == 0 {
 				return nil
 			}
-			if p.Name == key {
-				out = append(out, p.Values...)
+			if p.Name == key && len(out) == 0 {
+				out = p.Values
 			}
 		}
 	}

@@ -33,7 +33,7 @@ func parseDuration(s string) (time.Duration, error) {
 	if total > math.MaxInt64/2 {
 		return 0, fmt.Errorf("%q is too long", s)
 	}
-	return time.Duration(math.Round(total/1e3) * 1e3), nil
+	return time.Duration(math.Round(total/1e3)) * time.Microsecond, nil
 }
 
 func numberLen(s string) int {

@@ -109,3 +109,15 @@ func IsName(s string) bool {
 	}
 	return s != "" && len(s) <= 100
 }
+
+// Program is the path of what the hook executes and the place that says so.
+func (h *Hook) Program() (string, Place) {
+	if h.Script {
+		return h.Path, Place{h.Path, 1, 1}
+	}
+	if len(h.Exec) == 0 {
+		return "", Place{}
+	}
+	text, _ := h.Exec[0].Expand(func(string) (string, bool) { return "", false })
+	return text, h.Exec[0].Place
+}

@@ -84,7 +84,7 @@ func (p *parser) section(s unitfile.Section, given map[string]unitfile.Pos) {
 		p.fault(p.place(s.Pos), "", "section [Service] is not in this version")
 	default:
 		near := events.Nearest("["+s.Name+"]", []string{"[Hook]", "[Service]"})
-		p.fault(p.place(s.Pos), events.DidYouMean(near), "unknown section [%s]", s.Name)
+		p.fault(p.place(s.Pos), events.DidYouMean(near), "unknown section %s", events.Show("["+s.Name+"]"))
 	}
 }
 

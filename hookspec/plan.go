@@ -225,7 +225,7 @@ func (s *Set) Explain(p Plan) []Refusal {
 	for _, j := range p.Jobs {
 		delete(why, j.Hook.Name)
 	}
-	var out []Refusal
+	out := []Refusal{}
 	for name, reason := range why {
 		out = append(out, Refusal{name, reason})
 	}

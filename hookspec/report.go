@@ -13,7 +13,7 @@ type PlanReport struct {
 type JobPlan struct {
 	Hook        string         `json:"hook"`
 	Instance    events.Bytes   `json:"instance"`
-	Program     string         `json:"program"`
+	Program     events.Bytes   `json:"program"`
 	Args        []events.Bytes `json:"args"`
 	Environment []events.Bytes `json:"environment"`
 	After       []string       `json:"after,omitempty"`
@@ -26,7 +26,7 @@ func (s *Set) Report(p Plan) PlanReport {
 	r := PlanReport{Event: p.Event, Jobs: []JobPlan{}, Refused: s.Explain(p)}
 	for _, j := range p.Jobs {
 		r.Jobs = append(r.Jobs, JobPlan{
-			Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Program: j.Program,
+			Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Program: events.Bytes(j.Program),
 			Args: asBytes(j.Args), Environment: asBytes(j.Environ(p.Event, "RUN")),
 			After: p.namesOf(j.After), Requires: p.namesOf(j.Requires),
 		})

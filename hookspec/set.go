@@ -21,7 +21,7 @@ type Set struct {
 // newSet puts the hooks together. A name that has faults now and was good in prev stays as it was there.
 func newSet(hooks []*Hook, entries []Entry, faults Faults, prev *Set) *Set {
 	s := &Set{Entries: entries, Faults: faults, byEvent: map[string][]*Hook{}, cut: map[string]bool{}}
-	s.Hooks = append(hooks, s.keep(prev)...)
+	s.Hooks = append(hooks, s.keep(prev, hooks)...)
 	sort.Slice(s.Hooks, func(i, j int) bool { return s.Hooks[i].Name < s.Hooks[j].Name })
 	sort.SliceStable(s.Entries, func(i, j int) bool {
 		a, b := s.Entries[i], s.Entries[j]
@@ -36,14 +36,21 @@ func newSet(hooks []*Hook, entries []Entry, faults Faults, prev *Set) *Set {
 	return s
 }
 
-// keep finds the hooks of prev whose files are refused now.
-func (s *Set) keep(prev *Set) []*Hook {
+// keep finds the hooks of prev whose files are refused now. Of a script only the declaration could be kept, not the body
+// that it was made for; so a script is not kept.
+func (s *Set) keep(prev *Set, loaded []*Hook) []*Hook {
 	var kept []*Hook
-	for i, e := range s.Entries {
-		if h := prev.Hook(e.Name); h != nil && e.State == StateRefused && !has(kept, e.Name) {
+	for i := range s.Entries {
+		e := &s.Entries[i]
+		h := prev.Hook(e.Name)
+		switch {
+		case h == nil || e.State != StateRefused || e.Policy || has(kept, e.Name) || has(loaded, e.Name):
+		case h.Script:
+			e.Reason += "; of a script no earlier version can be kept"
+		default:
 			kept = append(kept, h)
-			s.Entries[i].State = StateKept
-			s.Entries[i].Reason += "; the hook stays as it was read before"
+			e.State = StateKept
+			e.Reason += "; the hook stays as it was read before"
 		}
 	}
 	return kept

@@ -33,24 +33,38 @@ func TrustOf() Trust {
 	return t
 }
 
-// privateGroup finds the user's primary group, if it has the user's name and no other members.
+// privateGroup finds the user's primary group, if it has the user's name and nobody else is in it: neither as a member
+// nor with it as their own primary group.
 func privateGroup(uid uint32) (uint32, bool) {
 	u, err := user.LookupId(strconv.Itoa(int(uid)))
 	if err != nil {
 		return 0, false
 	}
-	text, err := os.ReadFile("/etc/group")
-	if err != nil {
+	groups, err := os.ReadFile("/etc/group")
+	users, err2 := os.ReadFile("/etc/passwd")
+	gid, err3 := strconv.ParseUint(u.Gid, 10, 32)
+	if err != nil || err2 != nil || err3 != nil {
 		return 0, false
 	}
+	found := false
+	for _, f := range colonLines(groups, 4, 2, u.Gid) {
+		if f[0] != u.Username || f[3] != "" && f[3] != u.Username {
+			return 0, false
+		}
+		found = true
+	}
+	return uint32(gid), found && len(colonLines(users, 7, 3, u.Gid)) == 1
+}
+
+// colonLines finds the lines of n fields (passwd(5), group(5)) in which the field at the given place has the value.
+func colonLines(text []byte, n, at int, value string) [][]string {
+	var out [][]string
 	for _, line := range strings.Split(string(text), "\n") {
-		f := strings.Split(line, ":")
-		if len(f) == 4 && f[0] == u.Username && f[2] == u.Gid && (f[3] == "" || f[3] == u.Username) {
-			gid, err := strconv.ParseUint(f[2], 10, 32)
-			return uint32(gid), err == nil
+		if f := strings.Split(line, ":"); len(f) == n && f[at] == value {
+			out = append(out, f)
 		}
 	}
-	return 0, false
+	return out
 }
 
 // maxLinks is how many links a path may lead through, as in the kernel (path_resolution(7)).
@@ -60,11 +74,15 @@ const maxLinks = 40
 // its end must belong to a trusted user and be writable by trusted users only; then nobody else can change between
 // this check and the use what the result names (failures: S2).
 func (t Trust) Resolve(path string) (string, error) {
-	abs, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
+	full := path
+	if !strings.HasPrefix(path, "/") {
+		wd, err := os.Getwd()
+		if err != nil {
+			return "", err
+		}
+		full = wd + "/" + path // not cleaned: what .. means depends on the links before it
 	}
-	at, rest, links := "/", strings.Split(abs, "/"), 0
+	at, rest, links := "/", strings.Split(full, "/"), 0
 	if err := t.checkPath(at); err != nil {
 		return "", err
 	}
@@ -131,7 +149,7 @@ func (t Trust) check(path string, fi os.FileInfo) error {
 	st := fi.Sys().(*syscall.Stat_t)
 	sticky := fi.IsDir() && fi.Mode()&os.ModeSticky != 0
 	switch {
-	case sticky:
+	case sticky, isNull(fi):
 	case fi.Mode()&0o002 != 0:
 		return fmt.Errorf("%s is writable by everybody (mode %04o)", events.Show(path), fi.Mode().Perm())
 	case fi.Mode()&0o020 != 0 && !contains(t.GIDs, st.Gid):

@@ -1,7 +1,6 @@
 package hookspec
 
 import (
-	"path"
 	"strconv"
 	"strings"
 	"time"
@@ -138,7 +137,7 @@ func (p *parser) trigger(v unitfile.Value) ([]Trigger, bool) {
 	pattern, err := events.ParsePattern(texts)
 	if err != nil {
 		e := err.(*events.PatternError)
-		p.at(v, words[e.Word].Off+e.Off, e.Hint, "%s", e.Msg)
+		p.at(v, words[e.Word].At(e.Off), e.Hint, "%s", e.Msg)
 		return nil, false
 	}
 	return []Trigger{{pattern, p.place(v.At(0))}}, true
@@ -175,7 +174,8 @@ func (p *parser) refs(v unitfile.Value) ([]Ref, bool) {
 	for _, w := range words {
 		glob, err := events.ParseGlob(w.Text)
 		if err != nil {
-			p.at(v, w.Off, "", "%s", err)
+			off, msg, hint := events.GlobFault(err)
+			p.at(v, w.At(off), hint, "%s", msg)
 			return nil, false
 		}
 		if name := strings.TrimPrefix(w.Text, "legacy:"); glob.Plain() && !IsName(name) {
@@ -191,8 +191,12 @@ func (p *parser) refs(v unitfile.Value) ([]Ref, bool) {
 func (p *parser) names(v unitfile.Value) ([]Ref, bool) {
 	refs, ok := p.refs(v)
 	for _, r := range refs {
-		if !r.Plain() {
+		switch {
+		case !r.Plain():
 			p.fault(r.Place, "After= takes globs", "%s is a glob; Requires= takes names", r)
+			return nil, false
+		case !IsName(r.Text()):
+			p.fault(r.Place, "After= may name it", "%s has no result that Requires= could ask for", r)
 			return nil, false
 		}
 	}
@@ -223,13 +227,13 @@ func (p *parser) exec(v unitfile.Value) ([]Arg, bool) {
 	}
 	var args []Arg
 	for _, w := range words {
-		if w.Text == ";" {
-			p.at(v, w.Off, `one hook runs one program; write \x3b for the character`, "a ; between commands")
+		if w.Text == ";" && v.Text[w.Off] == ';' {
+			p.at(v, w.Off, `one hook runs one program; write ";" for the character`, "a ; between commands")
 			return nil, false
 		}
 		t, off, err := parseTemplate(w.Text)
 		if err != nil {
-			p.at(v, w.Off+off, "", "%s", err)
+			p.at(v, w.At(off), "", "%s", err)
 			return nil, false
 		}
 		args = append(args, Arg{t, p.place(v.At(w.Off))})
@@ -246,7 +250,7 @@ func (p *parser) program(v unitfile.Value, w unitfile.Word) bool {
 		p.at(v, w.Off, "there is no search path; for a shell line write Exec=/bin/sh -c '…'", "%s is no absolute path", events.Show(w.Text))
 	case strings.HasSuffix(w.Text, "/"):
 		p.at(v, w.Off, "", "%s is a directory", events.Show(w.Text))
-	case strings.Contains(w.Text, "%{"):
+	case strings.Contains(strings.ReplaceAll(w.Text, "%%", ""), "%{"):
 		p.at(v, w.Off, "", "a parameter in the path of the program")
 	default:
 		return true
@@ -261,7 +265,7 @@ func (p *parser) directory(v unitfile.Value) (string, bool) {
 	case strings.Contains(v.Text, "%{"):
 		p.at(v, strings.Index(v.Text, "%{"), "", "a parameter in a path")
 	default:
-		return path.Clean(v.Text), true
+		return v.Text, true
 	}
 	return "", false
 }
@@ -303,7 +307,7 @@ func (p *parser) environment(v unitfile.Value) ([]Variable, bool) {
 		}
 		t, off, err := parseTemplate(value)
 		if err != nil {
-			p.at(v, w.Off+len(name)+1+off, "", "%s", err)
+			p.at(v, w.At(len(name)+1+off), "", "%s", err)
 			return nil, false
 		}
 		vars = append(vars, Variable{name, t, p.place(v.At(w.Off))})

@@ -6,6 +6,7 @@ package unitfile
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 )
 
@@ -57,14 +58,12 @@ type span struct {
 
 // At returns the place in the file of the byte at offset off of the value.
 func (v Value) At(off int) Pos {
-	pos := Pos{1, 1}
-	for _, s := range v.spans {
-		if s.off > off {
-			break
-		}
-		pos = Pos{s.pos.Line, s.pos.Col + off - s.off}
+	after := sort.Search(len(v.spans), func(i int) bool { return v.spans[i].off > off })
+	if after == 0 {
+		return Pos{1, 1}
 	}
-	return pos
+	s := v.spans[after-1]
+	return Pos{s.pos.Line, s.pos.Col + off - s.off}
 }
 
 // Lines cuts a text into lines. A byte order mark and carriage returns before line ends are dropped.
@@ -163,16 +162,20 @@ func (p *parser) entry(l Line) {
 	s.Entries = append(s.Entries, Entry{name, l.Pos, joined.from(len(key) + 1)})
 }
 
-// joined returns the logical line that begins with l. As in systemd, comments between continued lines are skipped.
-func (p *parser) joined(l Line) Value {
-	v := Value{spans: []span{{0, l.Pos}}}
+// joined returns the logical line that begins with l. As in systemd, comments between continued lines are skipped, and
+// a backslash that another one escapes continues nothing.
+func (p *parser) joined(l Line) (v Value) {
+	v = Value{spans: []span{{0, l.Pos}}}
+	var b strings.Builder
+	defer func() { v.Text = b.String() }()
 	for {
-		text, more := strings.CutSuffix(l.Text, `\`)
-		v.Text += text
-		if !more {
+		slashes := len(l.Text) - len(strings.TrimRight(l.Text, `\`))
+		if slashes%2 == 0 {
+			b.WriteString(l.Text)
 			return v
 		}
-		v.Text += " "
+		text := l.Text[:len(l.Text)-1]
+		b.WriteString(text + " ")
 		for len(p.lines) > 0 && p.lines[0].trimmed().comment() {
 			p.next()
 		}
@@ -182,7 +185,7 @@ func (p *parser) joined(l Line) Value {
 		}
 		l = p.next()
 		l.Text = strings.TrimRight(l.Text, blank)
-		v.spans = append(v.spans, span{len(v.Text), l.Pos})
+		v.spans = append(v.spans, span{b.Len(), l.Pos})
 	}
 }
 

@@ -2,6 +2,7 @@ package unitfile
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -11,6 +12,18 @@ import (
 type Word struct {
 	Text string
 	Off  int
+	offs []int // of each byte of Text
+}
+
+// At returns the offset in the value of what became byte i of the word.
+func (w Word) At(i int) int {
+	switch {
+	case i < len(w.offs):
+		return w.offs[i]
+	case len(w.offs) > 0:
+		return w.offs[len(w.offs)-1] + 1
+	}
+	return w.Off
 }
 
 // WordError says what is wrong with the words of a value, and at which offset.
@@ -44,7 +57,7 @@ func split(text string, raw bool) ([]Word, error) {
 		if err != nil {
 			return nil, err
 		}
-		words = append(words, Word{w, start})
+		words = append(words, Word{w, start, slices.Clone(s.offs)})
 	}
 }
 
@@ -53,10 +66,18 @@ type splitter struct {
 	raw  bool
 	at   int
 	out  []byte
+	offs []int
+}
+
+// put appends what was read at s.at.
+func (s *splitter) put(b ...byte) {
+	for _, c := range b {
+		s.out, s.offs = append(s.out, c), append(s.offs, s.at)
+	}
 }
 
 func (s *splitter) word() (string, error) {
-	s.out = s.out[:0]
+	s.out, s.offs = s.out[:0], s.offs[:0]
 	quote, opened := byte(0), 0
 	for ; s.at < len(s.text); s.at++ {
 		c := s.text[s.at]
@@ -72,7 +93,7 @@ func (s *splitter) word() (string, error) {
 		case quote == 0 && strings.IndexByte(blank, c) >= 0:
 			return string(s.out), nil
 		default:
-			s.out = append(s.out, c)
+			s.put(c)
 		}
 	}
 	if quote != 0 {
@@ -84,10 +105,10 @@ func (s *splitter) word() (string, error) {
 // escape reads the escape at s.at and leaves s.at on its last byte.
 func (s *splitter) escape() error {
 	if s.raw {
-		s.out = append(s.out, '\\')
+		s.put('\\')
 		if s.at+1 < len(s.text) {
 			s.at++
-			s.out = append(s.out, s.text[s.at])
+			s.put(s.text[s.at])
 		}
 		return nil
 	}
@@ -95,7 +116,7 @@ func (s *splitter) escape() error {
 	if err != nil {
 		return &WordError{s.at, err.Error()}
 	}
-	s.out = append(s.out, b...)
+	s.put(b...)
 	s.at += n - 1
 	return nil
 }
@@ -145,9 +166,9 @@ func numeric(text string, from, digits, base int) ([]byte, int, error) {
 	return utf8.AppendRune(nil, rune(n)), end, nil
 }
 
-// Quote writes a word so that Split reads it back byte for byte.
+// Quote writes a word so that Split reads it back byte for byte. A lone semicolon is quoted, as it separates commands.
 func Quote(word string) string {
-	if word != "" && strings.IndexFunc(word, special) < 0 && utf8.ValidString(word) {
+	if word != "" && word != ";" && strings.IndexFunc(word, special) < 0 && utf8.ValidString(word) {
 		return word
 	}
 	return `"` + Escape(word, `"`) + `"`

@@ -37,18 +37,23 @@ var errFailed = errors.New("failed")
 type app struct {
 	trust    hookspec.Trust
 	out, err io.Writer
+	terminal bool // out is one
 	cli      *cli.App
 }
 
 // Main runs hookctl with a command line and returns its exit status: 0 done, 1 failed, 2 wrong usage.
 func Main(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
-	a := &app{trust: trust, out: stdout, err: stderr}
+	out := &checkedWriter{to: stdout}
+	a := &app{trust: trust, out: out, err: stderr, terminal: isTerminal(stdout)}
 	a.cli = a.build()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
 	arranged, err := arrange(args, a.cli)
 	if err == nil {
 		err = a.cli.RunContext(ctx, append([]string{"hookctl"}, arranged...))
+	}
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("cannot write the output: %w", out.err)
 	}
 	return a.exitStatus(err)
 }
@@ -62,9 +67,23 @@ func (a *app) exitStatus(err error) int {
 		fmt.Fprintf(a.err, "hookctl: %s\nTry hookctl help.\n", usage.msg)
 		return exitUsage
 	case !errors.Is(err, errFailed):
-		fmt.Fprintln(a.err, "hookctl:", err)
+		fmt.Fprintln(a.err, "hookctl:", plain(err.Error()))
 	}
 	return exitFailed
+}
+
+// checkedWriter remembers that something could not be written: an output that is cut off is no success.
+type checkedWriter struct {
+	to  io.Writer
+	err error
+}
+
+func (w *checkedWriter) Write(p []byte) (int, error) {
+	n, err := w.to.Write(p)
+	if err != nil && w.err == nil {
+		w.err = err
+	}
+	return n, err
 }
 
 // build describes the commands. What urfave/cli would do by itself with errors, exits, commas and versions is switched
@@ -132,7 +151,7 @@ func (a *app) args(least, most int, action func(*cli.Context) error) cli.ActionF
 // options are what the global flags say about which files are read.
 func (a *app) options(c *cli.Context) hookspec.Options {
 	o := hookspec.Options{Hooks: c.StringSlice("hooks"), Policies: c.StringSlice("policy"), Trust: a.trust, Accounts: hookspec.Host{}}
-	o.MustHave = len(o.Hooks) > 0
+	o.NeedHooks, o.NeedPolicies = len(o.Hooks) > 0, len(o.Policies) > 0
 	if len(o.Hooks) == 0 {
 		o.Hooks = hookspec.HookDirs()
 	}

@@ -20,6 +20,9 @@ func arrange(args []string, app *cli.App) ([]string, error) {
 		}
 		args = rest
 	}
+	if err := s.checkHelp(); err != nil {
+		return nil, err
+	}
 	out := s.global
 	if s.command != "" {
 		out = append(append(out, s.command), s.own...)
@@ -46,7 +49,7 @@ func (s *sorter) take(args []string) ([]string, error) {
 	case len(first) < 2 || first[0] != '-':
 		return args[1:], s.operands(args[:1])
 	}
-	name, _, hasValue := strings.Cut(strings.TrimLeft(first, "-"), "=")
+	name, value, hasValue := strings.Cut(strings.TrimLeft(first, "-"), "=")
 	if name == "h" || name == "help" {
 		s.own = append(s.own, "--help")
 		if s.command == "" {
@@ -62,7 +65,7 @@ func (s *sorter) take(args []string) ([]string, error) {
 	switch {
 	case flag == nil:
 		return nil, s.unknown(first, name)
-	case takesValue(flag) && !hasValue && len(args) == 1:
+	case takesValue(flag) && (hasValue && value == "" || !hasValue && (len(args) == 1 || args[1] == "")):
 		return nil, usagef("%s needs a value", first)
 	case takesValue(flag) && !hasValue:
 		n = 2
@@ -90,6 +93,19 @@ func (s *sorter) operands(words []string) error {
 		if command != nil {
 			s.flags = flagsOf(command.Flags)
 		}
+	}
+	return nil
+}
+
+// checkHelp guards the command help, which urfave/cli adds by itself.
+func (s *sorter) checkHelp() error {
+	switch {
+	case s.command != "help" || len(s.args) == 0:
+		return nil
+	case len(s.args) > 1:
+		return usagef("help takes no argument %s", events.Show(s.args[1]))
+	case s.app.Command(s.args[0]) == nil:
+		return usagef("unknown command %s%s", events.Show(s.args[0]), s.suggest(s.args[0]))
 	}
 	return nil
 }

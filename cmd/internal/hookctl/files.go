@@ -14,15 +14,15 @@ import (
 
 // listed is one line of list, in JSON.
 type listed struct {
-	Name     string   `json:"name"`
-	Type     string   `json:"type,omitempty"`
-	On       []string `json:"on,omitempty"`
-	After    []string `json:"after,omitempty"`
-	Before   []string `json:"before,omitempty"`
-	Requires []string `json:"requires,omitempty"`
-	Path     string   `json:"path"`
-	State    string   `json:"state"`
-	Reason   string   `json:"reason,omitempty"`
+	Name     events.Bytes `json:"name"`
+	Type     string       `json:"type,omitempty"`
+	On       []string     `json:"on,omitempty"`
+	After    []string     `json:"after,omitempty"`
+	Before   []string     `json:"before,omitempty"`
+	Requires []string     `json:"requires,omitempty"`
+	Path     events.Bytes `json:"path"`
+	State    string       `json:"state"`
+	Reason   events.Bytes `json:"reason,omitempty"`
 }
 
 func (a *app) list(c *cli.Context) error {
@@ -40,9 +40,9 @@ func (a *app) list(c *cli.Context) error {
 	for _, r := range rows {
 		state := a.paint(c, colorOf(r.State), r.State)
 		if r.Reason != "" {
-			state += ": " + r.Reason
+			state += ": " + plain(string(r.Reason))
 		}
-		table = append(table, []string{events.Show(r.Name), r.Type, strings.Join(r.On, "; "), r.order(), events.Show(r.Path), state})
+		table = append(table, []string{events.Show(string(r.Name)), r.Type, strings.Join(r.On, "; "), r.order(), events.Show(string(r.Path)), state})
 	}
 	a.table(table)
 	a.tellRest(c, set)
@@ -66,7 +66,7 @@ func (a *app) tellRest(c *cli.Context, set *hookspec.Set) {
 }
 
 func describe(set *hookspec.Set, e hookspec.Entry) listed {
-	l := listed{Name: e.Name, Path: e.Path, State: e.State, Reason: e.Reason}
+	l := listed{Name: events.Bytes(e.Name), Path: events.Bytes(e.Path), State: e.State, Reason: events.Bytes(e.Reason)}
 	h := set.Hook(e.Name)
 	if h == nil || e.State != hookspec.StateLoaded {
 		return l
@@ -105,10 +105,10 @@ func (l listed) order() string {
 
 // setting is one line of show, in JSON.
 type setting struct {
-	Key   string `json:"key"`
-	Value string `json:"value"`
-	Path  string `json:"path"`
-	Line  int    `json:"line"`
+	Key   string       `json:"key"`
+	Value events.Bytes `json:"value"`
+	Path  events.Bytes `json:"path"`
+	Line  int          `json:"line"`
 }
 
 func (a *app) show(c *cli.Context) error {
@@ -119,15 +119,15 @@ func (a *app) show(c *cli.Context) error {
 	}
 	settings := []setting{}
 	for _, s := range h.Settings {
-		settings = append(settings, setting{s.Key, s.Value, s.Place.Path, s.Place.Line})
+		settings = append(settings, setting{s.Key, events.Bytes(s.Value), events.Bytes(s.Place.Path), s.Place.Line})
 	}
 	if c.Bool("json") {
-		return a.json(map[string]any{"name": h.Name, "path": h.Path, "settings": settings, "text": h.Text()})
+		return a.json(map[string]any{"name": h.Name, "path": events.Bytes(h.Path), "settings": settings, "text": events.Bytes(h.Text())})
 	}
 	fmt.Fprintf(a.out, "# %s\n", events.Show(h.Path))
 	var rows [][]string
 	for _, s := range settings {
-		rows = append(rows, []string{s.Key + "=" + plain(s.Value), fmt.Sprintf("# %s:%d", events.Show(s.Path), s.Line)})
+		rows = append(rows, []string{s.Key + "=" + plain(string(s.Value)), fmt.Sprintf("# %s:%d", events.Show(string(s.Path)), s.Line)})
 	}
 	a.table(rows)
 	return nil
@@ -137,7 +137,7 @@ func (a *app) show(c *cli.Context) error {
 func (a *app) noHook(set *hookspec.Set, name string) error {
 	for _, e := range set.Entries {
 		if e.Name == name && e.Reason != "" {
-			return fmt.Errorf("%s is %s: %s", events.Show(e.Path), e.State, e.Reason)
+			return fmt.Errorf("%s is %s: %s", events.Show(e.Path), e.State, plain(e.Reason))
 		}
 	}
 	hint := ""
@@ -149,13 +149,13 @@ func (a *app) noHook(set *hookspec.Set, name string) error {
 
 // fault is one line of check, in JSON.
 type fault struct {
-	Path    string `json:"path"`
-	Line    int    `json:"line"`
-	Column  int    `json:"column"`
-	Message string `json:"message"`
-	Hint    string `json:"hint,omitempty"`
-	Hook    string `json:"hook,omitempty"`
-	Doubt   bool   `json:"doubt"`
+	Path    events.Bytes `json:"path"`
+	Line    int          `json:"line"`
+	Column  int          `json:"column"`
+	Message events.Bytes `json:"message"`
+	Hint    string       `json:"hint,omitempty"`
+	Hook    string       `json:"hook,omitempty"`
+	Doubt   bool         `json:"doubt"`
 }
 
 func (a *app) check(c *cli.Context) error {
@@ -180,7 +180,10 @@ func (a *app) checked(c *cli.Context) (*hookspec.Set, error) {
 	if c.NArg() == 0 {
 		return a.load(c), nil
 	}
-	opt := hookspec.Options{Trust: a.trust, Accounts: hookspec.Host{}, Lenient: true, MustHave: true}
+	if len(c.StringSlice("hooks"))+len(c.StringSlice("policy")) > 0 {
+		return nil, usagef("check takes paths or --hooks and --policy, not both")
+	}
+	opt := hookspec.Options{Trust: a.trust, Accounts: hookspec.Host{}, Lenient: true, NeedHooks: true}
 	for _, p := range c.Args().Slice() {
 		fi, err := os.Stat(p)
 		switch {
@@ -211,7 +214,7 @@ func (a *app) printFaults(c *cli.Context, faults hookspec.Faults) error {
 	if c.Bool("json") {
 		list := []fault{}
 		for _, f := range faults {
-			list = append(list, fault{f.Path, f.Line, f.Col, f.Msg, f.Hint, f.Hook, f.Doubt})
+			list = append(list, fault{events.Bytes(f.Path), f.Line, f.Col, events.Bytes(f.Msg), f.Hint, f.Hook, f.Doubt})
 		}
 		return a.json(list)
 	}

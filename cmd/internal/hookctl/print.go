@@ -45,7 +45,7 @@ const (
 
 // paint colors a text where there is somebody to see it.
 func (a *app) paint(c *cli.Context, color, text string) string {
-	if color == "" || c.Bool("no-color") || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !isTerminal(a.out) {
+	if color == "" || c.Bool("no-color") || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !a.terminal {
 		return text
 	}
 	return "\x1b[" + color + "m" + text + "\x1b[0m"
@@ -80,13 +80,6 @@ func plain(line string) string {
 		return line
 	}
 	return events.Show(line)
-}
-
-func orDash(words []string) string {
-	if len(words) == 0 {
-		return "-"
-	}
-	return strings.Join(words, ", ")
 }
 
 func shown(list []events.Bytes) string {

@@ -21,7 +21,7 @@ const Version = "0.1"
 type Config struct {
 	Hooks    []string
 	Policies []string
-	Named    bool // the hook directories were named by hand: they must exist
+	Named    struct{ Hooks, Policies bool } // the directories were named by hand: they must exist
 	State    string
 	Socket   string
 	Level    slog.Level
@@ -73,11 +73,11 @@ func (c Config) complete(executor string, stderr io.Writer) (Config, error) {
 	default:
 		return c, usageError(stderr, "--executor is auto, process or systemd, not %q", executor)
 	}
-	c.Named = len(c.Hooks) > 0
-	if !c.Named {
+	c.Named.Hooks, c.Named.Policies = len(c.Hooks) > 0, len(c.Policies) > 0
+	if !c.Named.Hooks {
 		c.Hooks = hookspec.HookDirs()
 	}
-	if len(c.Policies) == 0 {
+	if !c.Named.Policies {
 		c.Policies = hookspec.PolicyDirs()
 	}
 	if c.Socket == "" {

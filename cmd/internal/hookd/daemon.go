@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -157,9 +158,9 @@ func (d *daemon) reload(ctx context.Context) reloaded {
 		return reloaded{err: err}
 	}
 	set := d.load(prev)
-	if len(set.Cycles) > len(prev.Cycles) {
+	if cycle := newCycle(prev, set); cycle != nil {
 		d.log.Error("reload refused: the set in force stays")
-		return reloaded{err: fmt.Errorf("reload refused, the set in force stays: %w", set.Cycles[0])}
+		return reloaded{err: fmt.Errorf("reload refused, the set in force stays: %w", cycle)}
 	}
 	if err := d.runner.Swap(ctx, set); err != nil {
 		return reloaded{err: err}
@@ -174,9 +175,19 @@ func (d *daemon) reload(ctx context.Context) reloaded {
 	return r
 }
 
+// newCycle finds a circle in the order that was not there before.
+func newCycle(prev, now *hookspec.Set) error {
+	for _, c := range now.Cycles {
+		if !slices.ContainsFunc(prev.Cycles, func(old hookspec.Fault) bool { return old.Msg == c.Msg }) {
+			return c
+		}
+	}
+	return nil
+}
+
 // load reads all files and logs what is new of what cannot be used.
 func (d *daemon) load(prev *hookspec.Set) *hookspec.Set {
-	set := hookspec.Load(hookspec.Options{Hooks: d.Hooks, Policies: d.Policies, MustHave: d.Named, Trust: d.trust,
+	set := hookspec.Load(hookspec.Options{Hooks: d.Hooks, Policies: d.Policies, NeedHooks: d.Named.Hooks, NeedPolicies: d.Named.Policies, Trust: d.trust,
 		Accounts: hookspec.Host{}}, prev)
 	now := map[string]bool{}
 	tell := func(level slog.Level, text string, args ...any) {
@@ -194,7 +205,7 @@ func (d *daemon) load(prev *hookspec.Set) *hookspec.Set {
 	}
 	for _, e := range set.Entries {
 		if e.State == hookspec.StateIgnored || e.State == hookspec.StateKept {
-			tell(slog.LevelWarn, e.Path+" is "+e.State+": "+e.Reason)
+			tell(slog.LevelWarn, events.Show(e.Path)+" is "+e.State+": "+e.Reason)
 		}
 	}
 	d.told = now
