@@ -36,6 +36,7 @@ func TestParse(t *testing.T) {
 		{"comments", "# x\n; y\n[A]\n# k=1\nk=2\n", "3:1 [A]\n5:1 k = 5:3 \"2\"\n"},
 		{"comment that ends in a backslash", "[A]\n# x \\\nk=v\n", "1:1 [A]\n3:1 k = 3:3 \"v\"\n"},
 		{"continued", "[A]\nk=a \\\n  b\n", "1:1 [A]\n2:1 k = 2:3 \"a    b\"\n"},
+		{"escaped backslash at the end", "[A]\nk=C:\\\\\nl=v\n", "1:1 [A]\n2:1 k = 2:3 \"C:\\\\\\\\\"\n3:1 l = 3:3 \"v\"\n"},
 		{"comment between continued lines", "[A]\nk=a \\\n# x\n; y\n b\nl=c\n", "1:1 [A]\n2:1 k = 2:3 \"a   b\"\n6:1 l = 6:3 \"c\"\n"},
 		{"value begins in the next line", "[A]\nk=\\\n  v\n", "1:1 [A]\n2:1 k = 3:3 \"v\"\n"},
 		{"carriage returns", "[A]\r\nk=a\\\r\nb\r\n", "1:1 [A]\n2:1 k = 2:3 \"a b\"\n"},
