@@ -27,7 +27,7 @@ func setOf(t testing.TB, archive string) *Set {
 		}
 		hooks = append(hooks, h)
 	}
-	return newSet(hooks, nil, nil, nil)
+	return NewSet(hooks)
 }
 
 func eventOf(t testing.TB, words string) events.Event {

@@ -18,6 +18,9 @@ type Set struct {
 	cut     map[string]bool    // hooks whose own After=, Before= and Requires= order nothing because of a cycle
 }
 
+// NewSet makes a set of hooks that were parsed one by one.
+func NewSet(hooks []*Hook) *Set { return newSet(hooks, nil, nil, nil) }
+
 // newSet puts the hooks together. A name that has faults now and was good in prev stays as it was there.
 func newSet(hooks []*Hook, entries []Entry, faults Faults, prev *Set) *Set {
 	s := &Set{Entries: entries, Faults: faults, byEvent: map[string][]*Hook{}, cut: map[string]bool{}}

@@ -8,9 +8,8 @@ import (
 
 // change says what a message may have changed, for the views to be compared again.
 type change struct {
-	ifaces   []int // indexes
-	recheck4 bool  // IPv4 default routes may have vanished without a message
-	dump     int   // family whose default routes must be read again; 0 for none
+	ifaces []int // indexes
+	dump   []int // families whose default routes must be read again: what became of them no message says
 }
 
 // apply puts one message into the table.
@@ -25,9 +24,11 @@ func (t *table) apply(m message) change {
 	case unix.RTM_DELADDR:
 		return t.delAddr(m.index, m.addr)
 	case unix.RTM_NEWROUTE:
-		return t.newRoute(m.route, m.replace)
+		return t.newRoute(m.route, m.replace, m.dumped)
 	case unix.RTM_DELROUTE:
 		return t.delRoute(m.route)
+	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
+		return change{dump: t.families(func(Route) bool { return true })}
 	}
 	return change{}
 }
@@ -45,7 +46,9 @@ func (t *table) newLink(l Link) change {
 		}
 	}
 	t.setMaster(i.Link, l.Master)
-	c.recheck4 = i.Flags&unix.IFF_UP != 0 && l.Flags&unix.IFF_UP == 0 && t.routesOver(l.Index)
+	if i.Flags&unix.IFF_UP != l.Flags&unix.IFF_UP || i.Up() != l.Up() {
+		c.dump = t.familiesOver(l.Index)
+	}
 	i.Link, i.gen = l, t.gen
 	if l.Master != 0 {
 		t.addPort(l.Master, l.Index)
@@ -74,18 +77,27 @@ func (t *table) delLink(index int) change {
 	}
 	t.setMaster(i.Link, 0)
 	delete(t.ifaces, index)
-	return change{ifaces: []int{index, i.Master}, recheck4: t.routesOver(index)}
+	return change{ifaces: []int{index, i.Master}, dump: t.familiesOver(index)}
 }
 
-// routesOver says whether an IPv4 default route leaves by the interface. The kernel takes such routes away with the
-// interface, and with its last address, and says nothing (fib_frontend.c: fib_disable_ip).
-func (t *table) routesOver(index int) bool {
+// familiesOver lists the families with a default route over an interface. When an interface goes down, loses its last
+// address or a next hop object, the kernel takes IPv4 routes away and says nothing (fib_frontend.c: fib_disable_ip), and
+// IPv6 ones where net.ipv6.route.skip_notify_on_dev_down is set; next hops of a larger route die and revive in silence.
+func (t *table) familiesOver(index int) []int {
+	return t.families(func(r Route) bool {
+		return slices.ContainsFunc(r.Hops, func(h Hop) bool { return h.Index == index })
+	})
+}
+
+// families lists those that have a route for which the condition holds.
+func (t *table) families(holds func(Route) bool) []int {
+	var out []int
 	for _, r := range t.routes {
-		if r.Family == unix.AF_INET && slices.ContainsFunc(r.Hops, func(h Hop) bool { return h.Index == index }) {
-			return true
+		if holds(r) && !slices.Contains(out, r.Family) {
+			out = append(out, r.Family)
 		}
 	}
-	return false
+	return out
 }
 
 func (t *table) newAddr(index int, a Addr, usable bool) change {
@@ -94,9 +106,9 @@ func (t *table) newAddr(index int, a Addr, usable bool) change {
 	case !known:
 		return change{} // its link is gone already
 	case usable:
-		i.addrs[a.addrKey] = addrEntry{a, t.gen}
+		i.addrs[a.key()] = addrEntry{a, t.gen}
 	default:
-		delete(i.addrs, a.addrKey)
+		delete(i.addrs, a.key())
 	}
 	return change{ifaces: []int{index}}
 }
@@ -106,15 +118,17 @@ func (t *table) delAddr(index int, a Addr) change {
 	if !known {
 		return change{}
 	}
-	delete(i.addrs, a.addrKey)
-	// A route may also have had the address as its source.
-	recheck := a.local.Addr().Is4() && slices.ContainsFunc(t.routes, func(r Route) bool { return r.Family == unix.AF_INET })
-	return change{ifaces: []int{index}, recheck4: recheck}
+	delete(i.addrs, a.key())
+	c := change{ifaces: []int{index}}
+	if a.Addr.Is4() { // a route anywhere may have had the address as its source
+		c.dump = t.families(func(r Route) bool { return r.Family == unix.AF_INET })
+	}
+	return c
 }
 
 // newRoute adds a default route. Replacing sends no message for the route that goes (rtnetlink(7), NLM_F_REPLACE); which
-// of several equal ones it was, only a new dump can tell.
-func (t *table) newRoute(r Route, replace bool) change {
+// of several equal ones it was, and where a new one stands among them, only a dump can tell.
+func (t *table) newRoute(r Route, replace, dumped bool) change {
 	equal := t.equals(r)
 	if replace {
 		t.routes = slices.DeleteFunc(t.routes, r.equal)
@@ -123,23 +137,19 @@ func (t *table) newRoute(r Route, replace bool) change {
 	}
 	t.seq++
 	r.seq, r.gen = t.seq, t.gen
-	for _, before := range equal {
-		if before.same(r) {
-			r.seq = before.seq
-		}
-	}
 	t.routes = append(t.routes, r)
-	if replace && len(equal) > 1 || r.Family == unix.AF_INET6 && len(equal) > 0 && !equal[0].same(r) {
-		return change{dump: r.Family}
+	alone := len(equal) == 0 || len(equal) == 1 && (replace || equal[0].same(r))
+	if dumped || alone {
+		return change{}
 	}
-	return change{}
+	return change{dump: []int{r.Family}}
 }
 
 func (t *table) delRoute(r Route) change {
 	before := len(t.routes)
 	t.routes = slices.DeleteFunc(t.routes, r.same)
 	if len(t.routes) == before {
-		return change{dump: r.Family} // part of a route with several next hops
+		return change{dump: []int{r.Family}} // part of a route with several next hops
 	}
 	return change{}
 }
@@ -156,7 +166,7 @@ func (t *table) equals(r Route) []Route {
 }
 
 func (r Route) equal(o Route) bool {
-	return r.Family == o.Family && r.Metric == o.Metric && r.TOS == o.TOS
+	return r.Family == o.Family && r.Metric == o.Metric
 }
 
 // sweep drops the objects of one kind that a finished dump did not show.

@@ -21,6 +21,7 @@ type message struct {
 	usable  bool // the address is neither tentative nor a duplicate
 	route   Route
 	replace bool
+	dumped  bool // the message is part of a dump
 }
 
 // decode reads a message; false when it is none that matters here: AF_BRIDGE and other families speak of links with
@@ -36,6 +37,8 @@ func decode(m syscall.NetlinkMessage) (message, bool) {
 		ok = out.decodeAddr(m.Data)
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
 		out.route, ok = decodeRoute(m.Data)
+	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
+		ok = true
 	}
 	return out, ok
 }
@@ -123,14 +126,14 @@ func (m *message) decodeAddr(data []byte) bool {
 		local, far = far, netip.Addr{} // IPv6 without a peer has IFA_ADDRESS only
 	}
 	if far != local {
-		m.addr.peer = far
+		m.addr.Peer = far
 	}
 	m.index, m.addr.Scope = int(head.Index), head.Scope
-	m.addr.local = netip.PrefixFrom(local, int(head.Prefixlen))
+	m.addr.Addr, m.addr.Bits = local, int(head.Prefixlen)
 	m.addr.Deprecated = flags&unix.IFA_F_DEPRECATED != 0
 	tentative := flags&unix.IFA_F_TENTATIVE != 0 && flags&unix.IFA_F_OPTIMISTIC == 0
 	m.usable = !tentative && flags&unix.IFA_F_DADFAILED == 0
-	return m.addr.local.IsValid()
+	return local.IsValid()
 }
 
 func decodeRoute(data []byte) (Route, bool) {
@@ -138,15 +141,15 @@ func decodeRoute(data []byte) (Route, bool) {
 		return Route{}, false
 	}
 	head := nl.DeserializeRtMsg(data)
-	if head.Dst_len != 0 || head.Type != unix.RTN_UNICAST || head.Flags&unix.RTM_F_CLONED != 0 {
+	if head.Dst_len != 0 || head.Tos != 0 || head.Flags&unix.RTM_F_CLONED != 0 {
 		return Route{}, false
 	}
 	attrs, err := nl.ParseRouteAttr(data[head.Len():])
 	if err != nil || head.Family != unix.AF_INET && head.Family != unix.AF_INET6 {
 		return Route{}, false
 	}
-	r, table := Route{Family: int(head.Family), TOS: head.Tos}, uint32(head.Table)
-	var hop Hop
+	r, table := Route{Family: int(head.Family)}, uint32(head.Table)
+	hop := Hop{Dead: head.Flags&unix.RTNH_F_DEAD != 0}
 	for _, a := range attrs {
 		switch a.Attr.Type {
 		case unix.RTA_TABLE:
@@ -159,7 +162,10 @@ func decodeRoute(data []byte) (Route, bool) {
 			hop.set(a)
 		}
 	}
-	if len(r.Hops) == 0 {
+	switch {
+	case head.Type != unix.RTN_UNICAST:
+		r.Hops = nil
+	case len(r.Hops) == 0:
 		r.Hops = []Hop{hop}
 	}
 	return r, table == unix.RT_TABLE_MAIN
@@ -184,7 +190,7 @@ func decodeHops(b []byte) []Hop {
 		if n < unix.SizeofRtNexthop || n > len(b) {
 			break
 		}
-		h := Hop{Index: int(u32(b[4:]))}
+		h := Hop{Index: int(u32(b[4:])), Dead: b[2]&unix.RTNH_F_DEAD != 0}
 		attrs, _ := nl.ParseRouteAttr(b[unix.SizeofRtNexthop:n])
 		for _, a := range attrs {
 			h.set(a)

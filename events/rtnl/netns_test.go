@@ -189,6 +189,12 @@ func TestNetnsAddress(t *testing.T) {
 	}
 	k.expect("", "a")
 
+	// Another peer for an IPv6 address is a change of that address.
+	k.ip("-6 address add 2001:db8::5/128 dev a nodad")
+	k.ip("-6 address change 2001:db8::5 peer 2001:db8::6/128 dev a")
+	k.ip("-6 address del 2001:db8::5 peer 2001:db8::6/128 dev a")
+	k.expect("address.added a 2001:db8::5/128\naddress.changed a 2001:db8::5/128\naddress.removed a 2001:db8::5/128", "a")
+
 	// Down takes IPv6 addresses away and leaves IPv4 ones.
 	k.ip("address add 192.0.2.1/24 dev a")
 	k.ip("link set dev a down")
@@ -243,11 +249,17 @@ func TestNetnsDefaultRoute(t *testing.T) {
 	k.ip("route del default metric 50")
 	k.expect("default-route.changed ipv4 a via 192.0.2.254 metric 100 was c via 198.51.100.253 metric 50", v4, host)
 
-	// Routes to elsewhere, in other tables and of other types decide nothing.
+	// Routes to elsewhere, in other tables and for another type of service decide nothing.
 	k.ip("route add 203.0.113.0/24 via 192.0.2.254")
 	k.ip("route add default via 192.0.2.254 table 99 metric 1")
-	k.ip("route add unreachable default metric 1")
+	k.ip("route add default via 192.0.2.254 tos 0x10 metric 1")
 	k.expect("", v4, host)
+	// One that leads nowhere keeps those with a larger metric from being a way out; with a larger metric it does not.
+	k.ip("route add unreachable default metric 1")
+	k.expect("default-route.removed ipv4 a via 192.0.2.254 metric 100\nnetwork.offline", v4, host)
+	k.ip("route del unreachable default metric 1")
+	k.ip("route add blackhole default metric 9999")
+	k.expect("default-route.added ipv4 a via 192.0.2.254 metric 100\nnetwork.online", v4, host)
 
 	// With the interface down IPv4 routes vanish, and the kernel says nothing of it.
 	k.ip("link set dev a down")
@@ -270,6 +282,66 @@ func TestNetnsDefaultRoute(t *testing.T) {
 	k.ip("link del dev c")
 	k.until("default-route.removed ipv6 c via 2001:db8::ff metric 1024")
 	k.expect("network.offline\ndefault-route.removed ipv6 c via 2001:db8::ff metric 1024", v6, host)
+}
+
+// What the kernel does to default routes without a message, or with one that does not tell all of it.
+func TestNetnsDefaultRouteSilence(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	for n, name := range []string{"va", "vc"} {
+		k.veth(name, "p"+name)
+		k.ip("link set dev p" + name + " up")
+		k.ip("link set dev " + name + " up")
+		k.until("link.up " + name)
+		k.ip(fmt.Sprintf("address add 10.0.%d.1/24 dev %s", n, name))
+		k.ip(fmt.Sprintf("-6 address add 2001:db8:%d::1/64 dev %s nodad", n, name))
+	}
+	const v4, v6 = "default-route/ipv4", "default-route/ipv6"
+	k.about()
+
+	// Replaced by a route of another type.
+	k.ip("route add default via 10.0.0.2")
+	k.ip("route replace blackhole default")
+	k.expect("default-route.added ipv4 va via 10.0.0.2 metric 0\ndefault-route.removed ipv4 va via 10.0.0.2 metric 0", v4)
+	k.ip("route del blackhole default")
+
+	// A next hop object goes and takes its routes along.
+	k.ip("nexthop add id 5 via 10.0.0.2 dev va")
+	k.ip("route add default nhid 5")
+	k.until("default-route.added ipv4 va via 10.0.0.2 metric 0")
+	k.ip("nexthop del id 5")
+	k.until("default-route.removed ipv4 va via 10.0.0.2 metric 0")
+	k.about()
+
+	// One put in front of its equals decides.
+	k.ip("route add default via 10.0.0.2")
+	k.ip("route prepend default via 10.0.0.3")
+	k.until("default-route.changed ipv4 va via 10.0.0.3 metric 0 was va via 10.0.0.2 metric 0")
+	k.ip("route flush exact default")
+	k.until("default-route.removed ipv4 va via 10.0.0.2 metric 0")
+	k.about()
+
+	// The first of several next hops dies with its interface and revives with it.
+	k.ip("route add default nexthop via 10.0.0.2 dev va nexthop via 10.0.1.2 dev vc")
+	k.until("default-route.added ipv4 va via 10.0.0.2 metric 0")
+	k.ip("link set dev va down")
+	k.until("default-route.changed ipv4 vc via 10.0.1.2 metric 0 was va via 10.0.0.2 metric 0")
+	k.ip("route flush exact default")
+	k.ip("link set dev va up")
+	k.until("link.up va")
+	k.about()
+
+	// IPv6 without the messages that it sends by default.
+	if err := os.WriteFile("/proc/sys/net/ipv6/route/skip_notify_on_dev_down", []byte("1"), 0); err != nil {
+		t.Logf("left out: %v", err)
+		return
+	}
+	k.ip("-6 route add default via 2001:db8:1::2 dev vc")
+	k.until("default-route.added ipv6 vc via 2001:db8:1::2 metric 1024")
+	k.ip("link set dev vc down")
+	k.until("default-route.removed ipv6 vc via 2001:db8:1::2 metric 1024")
 }
 
 // A default route stays in the kernel's table when the carrier goes; the host is offline all the same.

@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -48,10 +49,13 @@ type Source struct {
 	table   *table
 	told    map[int]view
 	world   world
-	hold    bool   // tell nothing: a dump of everything is under way
-	origin  string // source of the events of that dump
-	lost    bool   // messages were dropped and everything must be dumped
-	dumps   []dump // the first one is under way
+	hold    bool          // tell nothing: a dump of everything is under way
+	origin  string        // source of the events of that dump
+	lost    bool          // messages were dropped and everything must be dumped
+	begun   bool          // the state found at start has been told
+	again   time.Time     // when to look for what an interrupted dump may have left over; zero for never
+	delay   time.Duration // until the time after that
+	dumps   []dump        // the first one is under way
 	sent    bool
 	touched map[int]bool
 
@@ -129,14 +133,16 @@ func (s *Source) Run(ctx context.Context, report func(error)) error {
 		case <-ctx.Done():
 			return nil
 		}
-		s.origin = events.SourceResync
+		if s.begun {
+			s.origin = events.SourceResync
+		}
 	}
 }
 
 // session opens a socket, dumps everything and reads until an error or the end of ctx.
 func (s *Source) session(ctx context.Context) error {
 	sock, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
-		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE)
+		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEXTHOP)
 	if err != nil {
 		return fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
@@ -160,11 +166,24 @@ func (s *Source) session(ctx context.Context) error {
 		if err := s.drain(); err != nil {
 			return err
 		}
-		if s.lost && len(s.dumps) == 0 {
-			s.lost = false
-			s.origin = events.SourceResync
-			s.dumpAll()
+		if len(s.dumps) == 0 {
+			s.resync()
 		}
+	}
+}
+
+// resync dumps everything again where messages were lost, or where the last dump could not be finished in peace.
+func (s *Source) resync() {
+	switch {
+	case s.lost:
+		s.lost = false
+		if s.begun {
+			s.origin = events.SourceResync
+		}
+		s.dumpAll()
+	case !s.again.IsZero() && time.Now().After(s.again):
+		s.again = time.Time{}
+		s.dumps = everything()
 	}
 }
 
@@ -172,11 +191,19 @@ func (s *Source) session(ctx context.Context) error {
 func (s *Source) wait() error {
 	fds := []unix.PollFd{{Fd: int32(s.sock.GetFd()), Events: unix.POLLIN}, {Fd: int32(s.wake), Events: unix.POLLIN}}
 	for {
-		_, err := unix.Poll(fds, -1)
+		_, err := unix.Poll(fds, s.patience())
 		if !errors.Is(err, unix.EINTR) {
 			return err
 		}
 	}
+}
+
+// patience is how long to wait for messages, in milliseconds as poll(2) has it.
+func (s *Source) patience() int {
+	if s.again.IsZero() {
+		return -1
+	}
+	return int(max(0, time.Until(s.again)).Milliseconds()) + 1
 }
 
 // drain reads until the socket is empty.
@@ -222,12 +249,16 @@ func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
 }
 
 func (s *Source) message(m syscall.NetlinkMessage) error {
-	if s.sent && m.Header.Pid == s.pid && m.Header.Seq == s.dumps[0].seq {
+	ours := s.sent && m.Header.Pid == s.pid && m.Header.Seq == s.dumps[0].seq
+	if ours {
 		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
 			s.dumps[0].interrupted = true
 		}
 		switch m.Header.Type {
 		case unix.NLMSG_DONE:
+			if int32(u32(m.Data)) < 0 { // the kernel broke off
+				s.dumps[0].interrupted = true
+			}
 			s.dumped()
 			return s.request()
 		case unix.NLMSG_ERROR:
@@ -238,15 +269,13 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 	if !matters {
 		return nil
 	}
+	decoded.dumped = ours
 	c := s.table.apply(decoded)
 	for _, index := range c.ifaces {
 		s.touched[index] = true
 	}
-	if c.recheck4 {
-		s.dumpRoutes(unix.AF_INET)
-	}
-	if c.dump != 0 {
-		s.dumpRoutes(c.dump)
+	for _, family := range c.dump {
+		s.dumpRoutes(family)
 	}
 	s.tell()
 	return nil
@@ -255,7 +284,11 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 // dumpAll asks for the whole state, and holds events back until it is there.
 func (s *Source) dumpAll() {
 	s.hold = true
-	s.dumps = []dump{{request: unix.RTM_GETLINK}, {request: unix.RTM_GETADDR},
+	s.dumps = everything()
+}
+
+func everything() []dump {
+	return []dump{{request: unix.RTM_GETLINK}, {request: unix.RTM_GETADDR},
 		{request: unix.RTM_GETROUTE, family: unix.AF_INET}, {request: unix.RTM_GETROUTE, family: unix.AF_INET6}}
 }
 
@@ -301,9 +334,13 @@ func (s *Source) dumped() {
 		for _, index := range s.table.sweep(d) {
 			s.touched[index] = true
 		}
+		s.delay = 0
 	case d.tries < maxRetries:
 		s.dumps[0].tries++
 		return
+	default: // what is gone may still stand in the table: look again when there is more peace
+		s.delay = min(max(2*s.delay, 250*time.Millisecond), 10*time.Second)
+		s.again = time.Now().Add(s.delay)
 	}
 	s.dumps = s.dumps[1:]
 	if len(s.dumps) == 0 && s.hold && !s.lost {
@@ -323,7 +360,8 @@ func (s *Source) release() {
 		s.touched[index] = true
 	}
 	s.tell()
-	if s.origin == events.SourceStart {
+	if !s.begun {
+		s.begun = true
 		close(s.ready)
 	}
 	s.origin = events.SourceKernel
@@ -355,13 +393,45 @@ func (s *Source) tell() {
 	s.world = w
 }
 
+// indexes lists what was touched in the order in which it is to be told: what is gone first, so that its name is free;
+// an interface with a new name after the one that had that name before.
 func (s *Source) indexes() []int {
+	waiting := slices.Sorted(maps.Keys(s.touched))
+	if len(waiting) < 2 {
+		return waiting
+	}
+	slices.SortStableFunc(waiting, func(a, b int) int { return s.living(a) - s.living(b) })
+	holder := map[string]int{} // of a name that hooks know, among those that wait
+	for _, index := range waiting {
+		if v, known := s.told[index]; known {
+			holder[v.Name] = index
+		}
+	}
 	var out []int
-	for index := range s.touched {
+	placed := map[int]bool{}
+	var place func(index int)
+	place = func(index int) {
+		if placed[index] {
+			return
+		}
+		placed[index] = true // also ends a circle of swapped names
+		if other, held := holder[s.table.name(index)]; held {
+			place(other)
+		}
 		out = append(out, index)
 	}
-	slices.Sort(out)
+	for _, index := range waiting {
+		place(index)
+	}
 	return out
+}
+
+// living is 1 for an interface that is there, else 0.
+func (s *Source) living(index int) int {
+	if _, there := s.table.ifaces[index]; there {
+		return 1
+	}
+	return 0
 }
 
 func (s *Source) push(e events.Event) {

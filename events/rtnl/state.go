@@ -37,18 +37,29 @@ const (
 	operUp      = 6
 )
 
-// addrKey tells the addresses of an interface apart, as the kernel does.
+// addrKey tells the addresses of an interface apart, as the kernel does: IPv4 ones by all three, IPv6 ones by the address
+// alone, the rest being zero.
 type addrKey struct {
-	local netip.Prefix
-	peer  netip.Addr
+	addr netip.Addr
+	bits int
+	peer netip.Addr
 }
 
 // Addr is a usable address.
 type Addr struct {
-	addrKey
+	Addr       netip.Addr
+	Bits       int // length of the prefix
+	Peer       netip.Addr
 	Scope      uint8
 	Label      string
 	Deprecated bool
+}
+
+func (a Addr) key() addrKey {
+	if a.Addr.Is4() {
+		return addrKey{a.Addr, a.Bits, a.Peer}
+	}
+	return addrKey{addr: a.Addr}
 }
 
 // iface is one interface with its usable addresses. Each object carries the generation of the dump that it was last seen
@@ -64,24 +75,26 @@ type addrEntry struct {
 	gen int
 }
 
-// Hop is a next hop of a default route.
+// Hop is a next hop of a default route. A dead one is not used: its interface is down.
 type Hop struct {
 	Gateway netip.Addr
 	Index   int
+	Dead    bool
 }
 
-// Route is a default route of the main table.
+// Route is a default route of the main table. One of another type than unicast (unreachable, blackhole …) has no hops:
+// it is no way out, and it keeps those with a larger metric from being one.
 type Route struct {
 	Family int
 	Metric uint32
-	TOS    uint8
 	Hops   []Hop
 	gen    int
-	seq    uint64 // order of arrival; the kernel prefers the earlier one of equals
+	seq    uint64 // order in the kernel's list; it prefers the first one of equals
 }
 
+// same says whether a message speaks of a route that is known; whether hops are alive is no part of that.
 func (r Route) same(o Route) bool {
-	return r.Family == o.Family && r.Metric == o.Metric && r.TOS == o.TOS && slices.Equal(r.Hops, o.Hops)
+	return r.equal(o) && slices.EqualFunc(r.Hops, o.Hops, func(a, b Hop) bool { return a.Index == b.Index && a.Gateway == b.Gateway })
 }
 
 // table is the kernel's state as messages have told it.
@@ -130,7 +143,7 @@ func (t *table) view(index int) view {
 		v.addrs = append(v.addrs, a.Addr)
 	}
 	slices.SortFunc(v.addrs, func(a, b Addr) int {
-		return cmp.Or(a.local.Addr().Compare(b.local.Addr()), cmp.Compare(a.local.Bits(), b.local.Bits()), a.peer.Compare(b.peer))
+		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Bits, b.Bits), a.Peer.Compare(b.Peer))
 	})
 	return v
 }
@@ -197,53 +210,66 @@ func (t *table) hasDegradedPort(master int) bool {
 	return false
 }
 
-// world makes the view of the host: the default route with the smallest metric decides for its family.
+// world makes the view of the host: of each family the first hop that is alive of the first way out decides.
 func (t *table) world() world {
 	var w world
 	for n, family := range [...]int{unix.AF_INET, unix.AF_INET6} {
-		var first *Route
-		for k := range t.routes {
-			r := &t.routes[k]
-			if r.Family == family && (first == nil || r.Metric < first.Metric || r.Metric == first.Metric && r.seq < first.seq) {
-				first = r
+		for _, r := range t.waysOut(family) {
+			if hop, alive := r.hop(); alive && !w.def[n].there {
+				w.def[n] = best{true, t.name(hop.Index), hop.Gateway, r.Metric, hop.Index}
 			}
-		}
-		if first != nil {
-			hop := first.Hops[0]
-			w.def[n] = best{true, t.name(hop.Index), hop.Gateway, first.Metric, hop.Index}
+			w.online = w.online || t.usable(r)
 		}
 	}
-	w.online = t.online()
 	return w
 }
 
-// online says whether a default route leaves by an interface that is up. After a loss of carrier the kernel keeps the
-// IPv4 routes of an interface.
-func (t *table) online() bool {
+// waysOut lists the default routes of a family in the order in which the kernel tries them, up to one that leads nowhere.
+func (t *table) waysOut(family int) []Route {
+	var out []Route
 	for _, r := range t.routes {
-		for _, hop := range r.Hops {
-			if i, there := t.ifaces[hop.Index]; there && i.Up() {
-				return true
-			}
+		if r.Family == family {
+			out = append(out, r)
 		}
 	}
-	return false
+	slices.SortFunc(out, func(a, b Route) int { return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.seq, b.seq)) })
+	if i := slices.IndexFunc(out, func(r Route) bool { return len(r.Hops) == 0 }); i >= 0 {
+		out = out[:i]
+	}
+	return out
 }
 
-// diffView lists the events that lead from one view of an interface to the next: what goes away first, then the
-// interface itself, then what comes, and its state last.
+func (r Route) hop() (Hop, bool) {
+	i := slices.IndexFunc(r.Hops, func(h Hop) bool { return !h.Dead })
+	if i < 0 {
+		return Hop{}, false
+	}
+	return r.Hops[i], true
+}
+
+// usable says whether a route leaves by an interface that is up. After a loss of carrier the kernel keeps the IPv4
+// routes of an interface.
+func (t *table) usable(r Route) bool {
+	return slices.ContainsFunc(r.Hops, func(h Hop) bool {
+		i, there := t.ifaces[h.Index]
+		return there && !h.Dead && i.Up()
+	})
+}
+
+// diffView lists the events that lead from one view of an interface to the next: what goes away first, with the last
+// known values, then the interface itself, then what comes, and its state last.
 func diffView(old, now view) []events.Event {
 	var out []events.Event
 	emit := func(name string, v view, more ...events.Param) {
 		out = append(out, event(name, v, more...))
 	}
 	for _, a := range old.addrs {
-		if _, still := find(now.addrs, a.addrKey); !still {
-			emit("address.removed", now.or(old), address(a)...)
+		if _, still := find(now.addrs, a.key()); !still {
+			emit("address.removed", old, address(a)...)
 		}
 	}
 	if old.there && old.Up() && !(now.there && now.Up()) {
-		emit("link.down", now.or(old))
+		emit("link.down", old)
 	}
 	switch {
 	case !old.there && now.there:
@@ -255,7 +281,7 @@ func diffView(old, now view) []events.Event {
 		emit("link.up", now)
 	}
 	for _, a := range now.addrs {
-		switch before, known := find(old.addrs, a.addrKey); {
+		switch before, known := find(old.addrs, a.key()); {
 		case !known:
 			emit("address.added", now, address(a)...)
 		case before != a:
@@ -300,7 +326,7 @@ func (v view) or(old view) view {
 
 func find(addrs []Addr, key addrKey) (Addr, bool) {
 	for _, a := range addrs {
-		if a.addrKey == key {
+		if a.key() == key {
 			return a, true
 		}
 	}
@@ -330,11 +356,11 @@ func given(params []events.Param) []events.Param {
 
 func address(a Addr) []events.Param {
 	params := []events.Param{
-		{Key: "address", Value: a.local.Addr().String()}, {Key: "prefix-length", Value: strconv.Itoa(a.local.Bits())},
-		{Key: "family", Value: familyOf(a.local.Addr())}, {Key: "scope", Value: scopeName(a.Scope)}, {Key: "label", Value: a.Label},
+		{Key: "address", Value: a.Addr.String()}, {Key: "prefix-length", Value: strconv.Itoa(a.Bits)},
+		{Key: "family", Value: familyOf(a.Addr)}, {Key: "scope", Value: scopeName(a.Scope)}, {Key: "label", Value: a.Label},
 	}
-	if a.peer.IsValid() {
-		params = append(params, events.Param{Key: "peer", Value: a.peer.String()})
+	if a.Peer.IsValid() {
+		params = append(params, events.Param{Key: "peer", Value: a.Peer.String()})
 	}
 	if a.Deprecated {
 		params = append(params, events.Param{Key: "deprecated", Value: "yes"})

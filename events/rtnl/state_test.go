@@ -44,7 +44,8 @@ func showAll(list []events.Event) string {
 }
 
 func addr(prefix string, scope uint8) Addr {
-	return Addr{addrKey: addrKey{local: netip.MustParsePrefix(prefix)}, Scope: scope}
+	p := netip.MustParsePrefix(prefix)
+	return Addr{Addr: p.Addr(), Bits: p.Bits(), Scope: scope}
 }
 
 const upFlags = unix.IFF_UP | unix.IFF_LOWER_UP | unix.IFF_RUNNING
@@ -112,13 +113,13 @@ func TestDiffView(t *testing.T) {
 		{"goes up", off, up, "link.up e\ninterface.state e off>carrier"},
 		{"goes", routable, missing, "address.removed e 10.0.0.1/24\nlink.down e\ninterface.state e routable>missing\nlink.removed e"},
 		{"renamed", up, change(up, func(v *view) { v.Name = "f" }), "link.renamed f was e"},
-		{"renamed and down", up, change(off, func(v *view) { v.Name = "f" }), "link.down f\nlink.renamed f was e\ninterface.state f carrier>off"},
+		{"renamed and down", up, change(off, func(v *view) { v.Name = "f" }), "link.down e\nlink.renamed f was e\ninterface.state f carrier>off"},
 		{"mtu", up, change(up, func(v *view) { v.MTU = 9000 }), "link.changed e"},
 		{"enslaved", up, change(up, func(v *view) { v.Master, v.master, v.state = 3, "br0", "enslaved" }), "interface.state e carrier>enslaved"},
 		{"address replaced", routable, change(routable, func(v *view) { v.addrs = []Addr{addr("10.0.0.2/24", 0)} }),
 			"address.removed e 10.0.0.1/24\naddress.added e 10.0.0.2/24"},
 		{"address deprecated", routable, change(routable, func(v *view) {
-			v.addrs = []Addr{{addrKey: v.addrs[0].addrKey, Deprecated: true}}
+			v.addrs = []Addr{{Addr: v.addrs[0].Addr, Bits: 24, Deprecated: true}}
 		}), "address.changed e 10.0.0.1/24"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -137,7 +138,7 @@ func TestEventsFollowTheTable(t *testing.T) {
 	full.Oper, full.Flags = operUp, upFlags
 	renamed := full
 	renamed.Name, renamed.MTU = "f", 9000
-	renamed.addrs = []Addr{{addrKey: full.addrs[0].addrKey, Deprecated: true}}
+	renamed.addrs = []Addr{{Addr: full.addrs[0].Addr, Bits: 24, Deprecated: true}}
 	gw := netip.MustParseAddr("10.0.0.2")
 	w := world{online: true}
 	w.def[0] = best{true, "e", gw, 100, 2}
@@ -175,6 +176,43 @@ func checkParams(t *testing.T, e events.Event) {
 		if v, there := e.Get(p.Name); (!there && !p.Optional) || there && v == "" {
 			t.Errorf("%s: parameter %s is %q, %v", show(e), p.Name, v, there)
 		}
+	}
+}
+
+// Where names were used again behind lost messages, the one that had a name gives it up before another one gets it.
+func TestTellOrder(t *testing.T) {
+	for _, test := range []struct {
+		name      string
+		told, now map[int]string
+		want      string
+	}{
+		{"gone and taken over", map[int]string{3: "v1", 5: "v2"}, map[int]string{3: "v2"},
+			"interface.state v2 off>missing\nlink.removed v2\nlink.renamed v2 was v1"},
+		{"passed on", map[int]string{3: "a", 5: "b"}, map[int]string{3: "b", 5: "c"}, "link.renamed c was b\nlink.renamed b was a"},
+		{"made anew", map[int]string{3: "a"}, map[int]string{7: "a"},
+			"interface.state a off>missing\nlink.removed a\nlink.added a\ninterface.state a missing>off"},
+		{"new one with a name that was given up", map[int]string{9: "a"}, map[int]string{2: "a", 9: "b"},
+			"link.renamed b was a\nlink.added a\ninterface.state a missing>off"},
+		{"swapped", map[int]string{3: "a", 5: "b"}, map[int]string{3: "b", 5: "a"}, "link.renamed a was b\nlink.renamed b was a"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := New()
+			for _, names := range []map[int]string{test.told, test.now} {
+				s.table, s.queue = newTable(), nil
+				for index, name := range names {
+					s.table.newLink(Link{Index: index, Name: name})
+				}
+				for _, m := range []map[int]string{test.told, test.now} {
+					for index := range m {
+						s.touched[index] = true
+					}
+				}
+				s.tell()
+			}
+			if diff := cmp.Diff(test.want, showAll(s.queue)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
