@@ -144,6 +144,7 @@ func eventOf(t *testing.T, words string) events.Event {
 
 func (th *theatre) expect(t *testing.T, want string) {
 	t.Helper()
+	synctest.Wait()
 	if diff := cmp.Diff(want, strings.Join(th.log, " ")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -236,6 +237,7 @@ func TestBounds(t *testing.T) {
 		}
 		th := open(t, s, false, hooks...)
 		th.wait(t, "link.up interface=x")
+		synctest.Wait()
 		if th.most != perRun {
 			t.Errorf("%d jobs of one run side by side, want %d", th.most, perRun)
 		}
@@ -243,6 +245,7 @@ func TestBounds(t *testing.T) {
 			th.submit(t, fmt.Sprintf("link.up interface=x%d", i))
 		}
 		time.Sleep(time.Hour)
+		synctest.Wait()
 		if th.most != perRunner || len(th.runs) != 21 {
 			t.Errorf("%d jobs side by side, want %d; %d runs ended", th.most, perRunner, len(th.runs))
 		}

@@ -32,7 +32,7 @@ func Call(ctx context.Context, path, method string, parameters any, more bool, e
 	r := bufio.NewReader(c)
 	for {
 		var answer reply
-		switch err := readMessage(r, &answer); {
+		switch err := readMessage(r, maxAnswer, &answer); {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, io.EOF):

@@ -43,9 +43,9 @@ type Handler func(ctx context.Context, r *Request) (any, error)
 
 // Bounds of the server.
 const (
-	maxClients   = 64               // further ones are turned away at once
-	firstRequest = 10 * time.Second // within which a client has to ask something
-	writeLimit   = 10 * time.Second // within which a client has to take an answer
+	maxClients = 64               // further ones are turned away at once
+	idle       = 10 * time.Second // within which a client has to ask something, first or next
+	writeLimit = 10 * time.Second // within which a client has to take an answer
 )
 
 // Serve answers until ctx ends, and returns when the last handler has.
@@ -88,10 +88,10 @@ func serveClient(ctx context.Context, c *net.UnixConn, handlers map[string]Handl
 	go func() {              // ends when the client goes away, or with the deadline that the end of ctx sets
 		defer cancel()
 		r := bufio.NewReader(c)
-		c.SetReadDeadline(time.Now().Add(firstRequest))
+		c.SetReadDeadline(time.Now().Add(idle))
 		for {
 			var next call
-			if readMessage(r, &next) != nil {
+			if readMessage(r, maxRequest, &next) != nil {
 				return
 			}
 			c.SetReadDeadline(time.Time{})
@@ -108,6 +108,7 @@ func serveClient(ctx context.Context, c *net.UnixConn, handlers map[string]Handl
 			if answer(ctx, c, peer, next, handlers) != nil {
 				return
 			}
+			c.SetReadDeadline(time.Now().Add(idle))
 		case <-ctx.Done():
 			return
 		}

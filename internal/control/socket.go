@@ -2,6 +2,7 @@ package control
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -13,11 +14,11 @@ import (
 // SocketName is the name of the control socket in the state directory.
 const SocketName = "control.sock"
 
-// Listen makes the socket at path, with mode 0600 from its first moment, in place of one that nobody listens at any
-// more. The caller holds the lock on the state directory, so that there is nobody else to take it from.
+// Listen makes the socket at path, with mode 0600 from its first moment. It takes the place of a socket that nobody
+// listens at any more, and of nothing else.
 func Listen(path string) (*net.UnixListener, error) {
-	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
-		return nil, fmt.Errorf("cannot replace the control socket: %w", err)
+	if err := removeStale(path); err != nil {
+		return nil, err
 	}
 	addr, done, err := address(path)
 	if err != nil {
@@ -32,6 +33,34 @@ func Listen(path string) (*net.UnixListener, error) {
 	}
 	l.SetUnlinkOnClose(false) // it knows the path by a number that is gone by then
 	return l, nil
+}
+
+func removeStale(path string) error {
+	fi, err := os.Lstat(path)
+	switch {
+	case os.IsNotExist(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("cannot look at the control socket: %w", err)
+	case fi.Mode()&os.ModeSocket == 0:
+		return fmt.Errorf("%s is no socket, and is left as it is", path)
+	}
+	c, err := dial(context.Background(), path)
+	if err == nil {
+		c.Close()
+		return fmt.Errorf("another hookd listens at %s (name another socket with --socket)", path)
+	}
+	if !errors.Is(err, unix.ECONNREFUSED) {
+		return fmt.Errorf("cannot replace the control socket: %w", err)
+	}
+	return os.Remove(path)
+}
+
+// Remove takes the socket of a listener away, unless another one stands in its place by now.
+func Remove(path string, made os.FileInfo) {
+	if now, err := os.Lstat(path); err == nil && os.SameFile(now, made) {
+		os.Remove(path)
+	}
 }
 
 // address names a socket through its directory's descriptor: a path of more than 107 bytes does not fit into a socket

@@ -12,8 +12,11 @@ import (
 	"io"
 )
 
-// maxMessage is the largest message in bytes; a larger one ends the connection.
-const maxMessage = 1 << 20
+// The largest messages in bytes; a larger one ends the connection. An answer may hold the output of many jobs.
+const (
+	maxRequest = 1 << 20
+	maxAnswer  = 256 << 20
+)
 
 // call is a request on the wire.
 type call struct {
@@ -51,23 +54,27 @@ func Errorf(name, format string, args ...any) error {
 }
 
 func writeMessage(w io.Writer, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
 		return fmt.Errorf("cannot write a message: %w", err)
 	}
-	_, err = w.Write(append(text, 0))
+	text := b.Bytes()
+	text[len(text)-1] = 0 // in place of the line end
+	_, err := w.Write(text)
 	return err
 }
 
-// readMessage reads up to the next NUL byte and no more than maxMessage.
-func readMessage(r *bufio.Reader, v any) error {
+// readMessage reads up to the next NUL byte and no more than limit bytes.
+func readMessage(r *bufio.Reader, limit int, v any) error {
 	var message []byte
 	for {
 		part, err := r.ReadSlice(0)
 		message = append(message, part...)
 		switch {
-		case len(message) > maxMessage:
-			return fmt.Errorf("a message of more than %d bytes", maxMessage)
+		case len(message) > limit:
+			return fmt.Errorf("a message of more than %d bytes", limit)
 		case err == nil:
 			return json.Unmarshal(bytes.TrimSuffix(message, []byte{0}), v)
 		case !errors.Is(err, bufio.ErrBufferFull):

@@ -18,7 +18,7 @@ type cgroups struct {
 	base string
 
 	mu   sync.Mutex
-	used []string // groups in which something was left behind
+	used []*cgroup // in which something was left behind
 }
 
 // newCgroups fails where hookd may not make groups.
@@ -67,7 +67,7 @@ func sweepDead(own string) {
 		}
 		jobs, _ := filepath.Glob(filepath.Join(base, "*.*"))
 		for _, dir := range append(jobs, base) {
-			unix.Rmdir(dir) // fails while somebody is in it
+			(&cgroup{dir: dir}).remove() // fails while somebody is in it
 		}
 	}
 }
@@ -135,9 +135,9 @@ func (c *cgroups) sweep() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	kept := c.used[:0]
-	for _, dir := range c.used {
-		if os.Remove(dir) != nil {
-			kept = append(kept, dir)
+	for _, g := range c.used {
+		if !g.remove() {
+			kept = append(kept, g)
 		}
 	}
 	c.used = kept
@@ -148,24 +148,56 @@ type cgroup struct {
 	dir string
 }
 
+// members lists the processes of the group and of all groups below it: a job may make some of its own.
 func (g *cgroup) members() []int {
-	text, _ := os.ReadFile(filepath.Join(g.dir, "cgroup.procs"))
 	var pids []int
-	for _, l := range strings.Fields(string(text)) {
-		if pid, err := strconv.Atoi(l); err == nil {
-			pids = append(pids, pid)
+	for _, dir := range g.dirs() {
+		text, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
+		for _, l := range strings.Fields(string(text)) {
+			if pid, err := strconv.Atoi(l); err == nil {
+				pids = append(pids, pid)
+			}
 		}
 	}
 	return pids
 }
 
+func (g *cgroup) left() []int { return g.members() }
+
+// dirs lists the group and those below it, parents first.
+func (g *cgroup) dirs() []string {
+	dirs := []string{g.dir}
+	for i := 0; i < len(dirs); i++ {
+		entries, _ := os.ReadDir(dirs[i])
+		for _, e := range entries {
+			if e.IsDir() {
+				dirs = append(dirs, filepath.Join(dirs[i], e.Name()))
+			}
+		}
+	}
+	return dirs
+}
+
+// kill reaches the groups below as well.
 func (g *cgroup) kill() { os.WriteFile(filepath.Join(g.dir, "cgroup.kill"), []byte("1"), 0) }
 
 func (g *cgroup) release() {
 	g.all.sweep()
-	if os.Remove(g.dir) != nil {
+	if !g.remove() {
 		g.all.mu.Lock()
-		g.all.used = append(g.all.used, g.dir)
+		g.all.used = append(g.all.used, g)
 		g.all.mu.Unlock()
 	}
+}
+
+// remove takes the group away if nobody lives in it. The usual group has nothing below it and goes at once.
+func (g *cgroup) remove() bool {
+	if unix.Rmdir(g.dir) == nil {
+		return true
+	}
+	dirs := g.dirs()
+	for i := len(dirs) - 1; i > 0; i-- {
+		unix.Rmdir(dirs[i])
+	}
+	return unix.Rmdir(g.dir) == nil
 }

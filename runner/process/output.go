@@ -65,6 +65,9 @@ func (o *output) copy() {
 	close(o.copied)
 }
 
+// leftPipe is the size of the pipe of a process left behind, in bytes: what it may write at once before hookd reads.
+const leftPipe = 1 << 20
+
 // close takes what the job has written so far, without waiting for an end of file that a process left behind may keep
 // from coming. With left, what such a process writes from now on is read and dropped; should hookd be gone and the pipe
 // full, its writes fail with EAGAIN instead of blocking it for ever.
@@ -74,6 +77,7 @@ func (o *output) close(left bool) (events.Bytes, int64) {
 	o.read.SetReadDeadline(time.Time{})
 	o.takeRest()
 	if left {
+		unix.FcntlInt(o.child.Fd(), unix.F_SETPIPE_SZ, leftPipe)
 		unix.SetNonblock(int(o.child.Fd()), true)
 		go func() { // ends with the last process that holds the pipe
 			io.Copy(io.Discard, o.read)

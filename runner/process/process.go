@@ -41,7 +41,8 @@ type grouper interface {
 
 // group is the processes of one job.
 type group interface {
-	members() []int // without zombies
+	members() []int // those that live, without zombies
+	left() []int    // the same when the first process has ended; may be quicker
 	kill()          // SIGKILL to each
 	release()       // called once, when nobody asks any more
 }
@@ -220,7 +221,9 @@ func supervise(ctx context.Context, cmd *exec.Cmd, g group, h *hookspec.Hook) ru
 	case <-ctx.Done():
 		report = runner.JobReport{Result: runner.Canceled, Reason: runner.ErrStopped.Error()}
 	}
-	terminate(g, h.KillAfter, exited)
+	if !terminate(cmd, g, h.KillAfter, exited) {
+		report.Reason += "; some of its processes cannot be killed"
+	}
 	return report
 }
 
@@ -245,34 +248,54 @@ const (
 	killLimit = 10 * time.Second
 )
 
-// terminate asks all processes of a group to end, gives them killAfter, and kills those that are left.
-func terminate(g group, killAfter time.Duration, exited <-chan struct{}) {
+// terminate asks all processes of a job to end, gives them killAfter, and kills those that are left. The first process
+// counts by itself: it may have left its group. It returns false when even that did not end them.
+func terminate(cmd *exec.Cmd, g group, killAfter time.Duration, exited <-chan struct{}) bool {
 	for _, pid := range g.members() {
 		unix.Kill(pid, unix.SIGTERM)
 		unix.Kill(pid, unix.SIGCONT)
 	}
-	if gone(g, killAfter, func() {}) || gone(g, killLimit, g.kill) {
-		<-exited
+	cmd.Process.Signal(unix.SIGTERM)
+	kill := func() {
+		g.kill()
+		cmd.Process.Kill()
 	}
+	return gone(g, exited, killAfter, func() {}) || gone(g, exited, killLimit, kill)
 }
 
-// gone waits until a group is empty, at most for the given time, and calls again each time it is not.
-func gone(g group, limit time.Duration, again func()) bool {
+// gone waits until a group has been found empty twice and the first process has ended, at most for the given time, and
+// calls again each time that is not so. Once is not enough: while one process is being found gone another one may be
+// on its way from a dead parent to us.
+func gone(g group, exited <-chan struct{}, limit time.Duration, again func()) bool {
 	deadline := time.Now().Add(limit)
-	for len(g.members()) > 0 {
+	for empty := 0; empty < 2; {
+		if len(g.members()) == 0 && ended(exited) {
+			empty++
+			continue
+		}
 		if time.Now().After(deadline) {
 			return false
 		}
 		again()
+		empty = 0
 		time.Sleep(killPoll)
 	}
 	return true
 }
 
+func ended(exited <-chan struct{}) bool {
+	select {
+	case <-exited:
+		return true
+	default:
+		return false
+	}
+}
+
 // left lists the processes that outlive the first one.
 func left(g group) []runner.Process {
 	var out []runner.Process
-	for _, pid := range g.members() {
+	for _, pid := range g.left() {
 		if cmd := commandOf(pid); cmd != nil {
 			out = append(out, runner.Process{PID: pid, Command: eventBytes(cmd)})
 		}

@@ -74,28 +74,61 @@ func (r *reaper) start(cmd *exec.Cmd, run, hook string) (group, error) {
 		return nil, err
 	}
 	r.jobs[cmd.Process.Pid] = true
-	return &family{r, cmd.Process.Pid, []byte("HOOK_RUN=" + run), []byte("HOOK_NAME=" + hook)}, nil
+	return &family{all: r, first: cmd.Process.Pid, run: []byte("HOOK_RUN=" + run), hook: []byte("HOOK_NAME=" + hook), known: map[int]uint64{}}, nil
 }
 
-// family is the processes that descend from a job's first one, or that carry its variables.
+// family is the processes that descend from a job's first one, share its session or carry its variables. A process that
+// once was found in it stays in it, by its process id and the time of its start.
 type family struct {
 	all       *reaper
 	first     int
 	run, hook []byte
+	known     map[int]uint64
 }
 
-// members first looks at our own children only: what a job leaves behind is one of them or descends from one.
 func (f *family) members() []int {
-	var ours []int
-	for _, pid := range children() {
-		if pid == f.first || session(pid) == f.first || f.marked(pid) {
-			ours = append(ours, pid)
+	all := processes()
+	for pid, start := range f.known {
+		if p, there := all[pid]; !there || p.start != start {
+			delete(f.known, pid)
 		}
 	}
-	if len(ours) == 0 {
-		return nil
+	for pid, p := range all {
+		if pid == f.first || p.parent == os.Getpid() && (p.session == f.first || f.marked(pid)) {
+			f.known[pid] = p.start
+		}
 	}
-	return descendants(ours)
+	f.adopt(all)
+	var out []int
+	for pid := range f.known {
+		if !all[pid].zombie {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+// adopt takes the descendants of known processes in.
+func (f *family) adopt(all map[int]stat) {
+	for grown := true; grown; {
+		grown = false
+		for pid, p := range all {
+			_, known := f.known[pid]
+			if _, parentKnown := f.known[p.parent]; parentKnown && !known {
+				f.known[pid], grown = p.start, true
+			}
+		}
+	}
+}
+
+// left looks at our own children first: what a job leaves behind is one of them, or below one.
+func (f *family) left() []int {
+	for _, pid := range children() {
+		if session(pid) == f.first || f.marked(pid) {
+			return f.members()
+		}
+	}
+	return nil
 }
 
 // session is the session of a process; each job has its own, with the id of its first process.
@@ -152,36 +185,13 @@ func children() []int {
 	return pids
 }
 
-// descendants lists the given processes and all below them, without zombies.
-func descendants(roots []int) []int {
-	all := processes()
-	in := map[int]bool{}
-	for _, pid := range roots {
-		in[pid] = true
-	}
-	for grown := true; grown; {
-		grown = false
-		for pid, p := range all {
-			if in[p.parent] && !in[pid] {
-				in[pid], grown = true, true
-			}
-		}
-	}
-	var out []int
-	for pid := range in {
-		if p, there := all[pid]; there && !p.zombie {
-			out = append(out, pid)
-		}
-	}
-	return out
-}
-
 type stat struct {
-	parent int
-	zombie bool
+	parent, session int
+	start           uint64 // in clock ticks since boot
+	zombie          bool
 }
 
-// processes reads the parent and state of every process (proc_pid_stat(5)).
+// processes reads the state of every process (proc_pid_stat(5)).
 func processes() map[int]stat {
 	all := map[int]stat{}
 	entries, _ := os.ReadDir("/proc")
@@ -191,12 +201,15 @@ func processes() map[int]stat {
 			continue
 		}
 		text, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		f := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		if err != nil || len(f) < 2 {
+		f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+		if err != nil || len(f) < 20 {
 			continue
 		}
-		parent, _ := strconv.Atoi(f[1])
-		all[pid] = stat{parent, f[0] == "Z" || f[0] == "X"}
+		p := stat{zombie: f[0] == "Z" || f[0] == "X"}
+		p.parent, _ = strconv.Atoi(f[1])
+		p.session, _ = strconv.Atoi(f[3])
+		p.start, _ = strconv.ParseUint(f[19], 10, 64)
+		all[pid] = p
 	}
 	return all
 }

@@ -39,8 +39,12 @@ func Main(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends hookd at once
-	if err := Run(ctx, c, trust, newLog(stderr, c.Level)); err != nil {
+	context.AfterFunc(ctx, stop)                            // a second signal ends hookd at once
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader of our log that goes must not take us along
+	q := newLogQueue(stderr)
+	err = Run(ctx, c, trust, newLog(q, c.Level))
+	q.close()
+	if err != nil {
 		fmt.Fprintln(stderr, "hookd:", err)
 		return 1
 	}
@@ -63,7 +67,7 @@ type daemon struct {
 
 // Run runs hookd until ctx ends.
 func Run(ctx context.Context, c Config, trust hookspec.Trust, log *slog.Logger) error {
-	unlock, err := lockState(c.State)
+	unlock, err := lockState(c.State, trust)
 	if err != nil {
 		return err
 	}
@@ -77,11 +81,18 @@ func Run(ctx context.Context, c Config, trust hookspec.Trust, log *slog.Logger) 
 		hub: newHub(log), reloads: make(chan chan reloaded), told: map[string]bool{}}
 	set := d.load(nil)
 	d.runner = runner.New(exec, d.hub, set, runner.Options{FollowUps: true})
+	if _, err := trust.Resolve(filepath.Dir(c.Socket)); err != nil {
+		return fmt.Errorf("the control socket would not be safe: %w", err)
+	}
 	listener, err := control.Listen(c.Socket)
 	if err != nil {
 		return err
 	}
-	defer os.Remove(c.Socket)
+	made, err := os.Lstat(c.Socket)
+	if err != nil {
+		return fmt.Errorf("cannot look at the control socket: %w", err)
+	}
+	defer control.Remove(c.Socket, made)
 	return d.serve(ctx, listener.Close, func(ctx context.Context) { control.Serve(ctx, listener, d.handlers()) }, set)
 }
 
@@ -217,10 +228,17 @@ func (d *daemon) event(name string, params ...events.Param) events.Event {
 	return events.Event{Name: name, Subject: "hookd/", Params: params, Source: events.SourceHookd, Time: time.Now()}
 }
 
-// lockState makes the state directory and takes it for this process alone.
-func lockState(dir string) (unlock func(), err error) {
+// lockState makes the state directory and takes it for this process alone. One that others may write to is refused: who
+// can move our socket away can put another one in its place.
+func lockState(dir string, trust hookspec.Trust) (unlock func(), err error) {
 	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
 		return nil, fmt.Errorf("cannot make the state directory: %w", err)
+	}
+	if _, err := trust.Resolve(dir); err != nil {
+		return nil, fmt.Errorf("the state directory is not safe: %w", err)
+	}
+	if fi, err := os.Stat(dir); err != nil || !fi.IsDir() || fi.Mode().Perm()&0o022 != 0 {
+		return nil, fmt.Errorf("the state directory %s must be a directory that nobody else may write to", dir)
 	}
 	path := filepath.Join(dir, "lock")
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|unix.O_NOFOLLOW, 0o600)

@@ -2,9 +2,8 @@ package hookd
 
 import (
 	"context"
-	"io"
 	"log/slog"
-	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -14,21 +13,6 @@ import (
 	"hookd/internal/control"
 	"hookd/runner"
 )
-
-// newLog writes lines of text to w. Values with control bytes or bytes that are no UTF-8 are quoted (failures: S17).
-// The journal adds the time itself.
-func newLog(w io.Writer, level slog.Level) *slog.Logger {
-	opt := &slog.HandlerOptions{Level: level}
-	if os.Getenv("JOURNAL_STREAM") != "" {
-		opt.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
-		}
-	}
-	return slog.New(slog.NewTextHandler(w, opt))
-}
 
 // hub tells the log and everybody who watches what happens. It implements runner.Observer and never blocks.
 type hub struct {
@@ -104,6 +88,10 @@ func (h *hub) RunEnded(r runner.RunReport) {
 		if j.Started.IsZero() {
 			h.logJob(r.Event, r.Run, j)
 		}
+	}
+	r.Jobs = slices.Clone(r.Jobs)
+	for i := range r.Jobs {
+		r.Jobs[i].Output = "" // the records of the jobs have it
 	}
 	h.publish(r.Event, control.Record{Kind: "run", Event: &r.Event, Run: r.Run, Ended: &r})
 }

@@ -1,0 +1,68 @@
+package hookd
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+)
+
+// newLog writes lines of text to w. Values with control bytes or bytes that are no UTF-8 are quoted (failures: S17).
+// The journal adds the time itself.
+func newLog(w io.Writer, level slog.Level) *slog.Logger {
+	opt := &slog.HandlerOptions{Level: level}
+	if os.Getenv("JOURNAL_STREAM") != "" {
+		opt.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if len(groups) == 0 && a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		}
+	}
+	return slog.New(slog.NewTextHandler(w, opt))
+}
+
+// logQueue takes lines of the log and writes them in a goroutine of its own, so that a reader who does not read holds
+// nobody up. When the queue is full lines are dropped, and counted in the log.
+type logQueue struct {
+	lines   chan []byte
+	dropped atomic.Int64
+	done    chan struct{}
+}
+
+func newLogQueue(w io.Writer) *logQueue {
+	q := &logQueue{lines: make(chan []byte, 4096), done: make(chan struct{})}
+	go q.run(w) // until close
+	return q
+}
+
+func (q *logQueue) run(w io.Writer) {
+	defer close(q.done)
+	for line := range q.lines {
+		w.Write(line)
+		if n := q.dropped.Swap(0); n > 0 {
+			fmt.Fprintf(w, "level=WARN msg=\"the log was not read: lines are missing here\" lines=%d\n", n)
+		}
+	}
+}
+
+// Write implements io.Writer; slog calls it with one line at a time.
+func (q *logQueue) Write(line []byte) (int, error) {
+	select {
+	case q.lines <- append([]byte(nil), line...):
+	default:
+		q.dropped.Add(1)
+	}
+	return len(line), nil
+}
+
+// close writes what is left, as far as somebody reads within a second. Nobody may write any more.
+func (q *logQueue) close() {
+	close(q.lines)
+	select {
+	case <-q.done:
+	case <-time.After(time.Second):
+	}
+}
