@@ -51,9 +51,8 @@ type group interface {
 // process becomes 022, and descriptors that its own parent left open are closed to programs it executes. It may make
 // this process a subreaper. There should be one executor in a process.
 func New(trust hookspec.Trust) (*Executor, error) {
-	syscall.Umask(0o022)
-	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
-		return nil, fmt.Errorf("cannot close inherited descriptors: %w", err)
+	if err := isolate(); err != nil {
+		return nil, err
 	}
 	if g, err := newCgroups(); err == nil {
 		return &Executor{trust, g}, nil
@@ -63,6 +62,14 @@ func New(trust hookspec.Trust) (*Executor, error) {
 		return nil, err
 	}
 	return &Executor{trust, g}, nil
+}
+
+func isolate() error {
+	syscall.Umask(0o022)
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
+		return fmt.Errorf("cannot close inherited descriptors: %w", err)
+	}
+	return nil
 }
 
 // Describe says how the processes of jobs are kept together.
