@@ -5,23 +5,25 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 )
 
-// newLog writes lines of text to w. Values with control bytes or bytes that are no UTF-8 are quoted (failures: S17).
-// The journal adds the time itself.
+// newLog writes lines of text to w. slog quotes values with control bytes or bytes that are no UTF-8, all but DEL, which
+// is escaped here (failures: S17). The journal adds the time itself.
 func newLog(w io.Writer, level slog.Level) *slog.Logger {
-	opt := &slog.HandlerOptions{Level: level}
-	if os.Getenv("JOURNAL_STREAM") != "" {
-		opt.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
-			if len(groups) == 0 && a.Key == slog.TimeKey {
-				return slog.Attr{}
-			}
-			return a
+	journal := os.Getenv("JOURNAL_STREAM") != ""
+	replace := func(groups []string, a slog.Attr) slog.Attr {
+		switch {
+		case journal && len(groups) == 0 && a.Key == slog.TimeKey:
+			return slog.Attr{}
+		case a.Value.Kind() == slog.KindString && strings.Contains(a.Value.String(), "\x7f"):
+			a.Value = slog.StringValue(strings.ReplaceAll(a.Value.String(), "\x7f", `\x7f`))
 		}
+		return a
 	}
-	return slog.New(slog.NewTextHandler(w, opt))
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level, ReplaceAttr: replace}))
 }
 
 // logQueue takes lines of the log and writes them in a goroutine of its own, so that a reader who does not read holds
