@@ -1,0 +1,125 @@
+package cmd
+
+import (
+	"bytes"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"hookd/cmd/internal/hookctl"
+	"hookd/cmd/internal/hookd"
+	"hookd/events"
+	"hookd/hookspec"
+)
+
+// page reads a manual, without the macros for spacing.
+func page(t *testing.T, name string) string {
+	t.Helper()
+	text, err := os.ReadFile("../man/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.NewReplacer(" Ns *", "", `\&`, "", " ,", ",", "Fl -", "Fl --").Replace(string(text))
+}
+
+// TestManualEvents holds hookd-events(7) against the table, both ways.
+func TestManualEvents(t *testing.T) {
+	text := page(t, "hookd-events.7")
+	items := map[string]bool{}
+	for _, m := range regexp.MustCompile(`(?m)^\.It Li (\S+)$`).FindAllStringSubmatch(text, -1) {
+		items[m[1]] = true
+	}
+	known := map[string]bool{}
+	for _, s := range events.Table() {
+		known[s.Name] = true
+		if !items[s.Name] {
+			t.Errorf("the manual lacks the event %s", s.Name)
+		}
+		for _, p := range s.Params {
+			known[p.Name] = true
+			if !items[p.Name] {
+				t.Errorf("the manual lacks the parameter %s of %s", p.Name, s.Name)
+			}
+			for _, v := range p.Values {
+				known[v] = true
+				if !strings.Contains(text, v) {
+					t.Errorf("the manual lacks the value %s of %s", v, p.Name)
+				}
+			}
+		}
+	}
+	for item := range items {
+		if !known[item] {
+			t.Errorf("the manual has %s, which the table does not", item)
+		}
+	}
+}
+
+// TestManualKeys holds hookd.hook(5) against the keys, both ways: those that run, and those that are not in this version.
+func TestManualKeys(t *testing.T) {
+	running, later, _ := strings.Cut(page(t, "hookd.hook.5"), ".Ss Not in this version")
+	later, _, _ = strings.Cut(later, ".Sh PATTERNS")
+	_, running, _ = strings.Cut(running, ".Sh KEYS")
+	inVersion := hookspec.KeyNames(true)
+	for _, k := range hookspec.KeyNames(false) {
+		part := later
+		if slices.Contains(inVersion, k) {
+			part = running
+		}
+		if !regexp.MustCompile(`\b` + k + `=`).MatchString(part) {
+			t.Errorf("the manual lacks %s= where it belongs", k)
+		}
+	}
+	for _, m := range regexp.MustCompile(`\b([A-Z][A-Za-z]+)=`).FindAllStringSubmatch(running+later, -1) {
+		if !slices.Contains(hookspec.KeyNames(false), m[1]) {
+			t.Errorf("the manual has %s=, which is no key", m[1])
+		}
+	}
+}
+
+// TestManualCommands holds hookctl(8) and hookd(8) against what the programs say of themselves.
+func TestManualCommands(t *testing.T) {
+	help := func(args ...string) string {
+		var out bytes.Buffer
+		if status := hookctl.Main(args, hookspec.Trust{}, &out, &out); status != 0 {
+			t.Fatalf("hookctl %v: %d\n%s", args, status, out.String())
+		}
+		return out.String()
+	}
+	text := page(t, "hookctl.8")
+	_, commands, _ := strings.Cut(help("help"), "COMMANDS:")
+	commands, globals, _ := strings.Cut(commands, "GLOBAL OPTIONS:")
+	names := regexp.MustCompile(`(?m)^ {3}(\w+)`).FindAllStringSubmatch(commands, -1)
+	if len(names) != 11 {
+		t.Errorf("%d commands", len(names))
+	}
+	for _, m := range names {
+		if !strings.Contains(text, "Ic "+m[1]) {
+			t.Errorf("hookctl(8) lacks the command %s", m[1])
+		}
+		if m[1] != "help" {
+			globals += help("help", m[1])
+		}
+	}
+	flags := regexp.MustCompile(`--[a-z-]+`)
+	for _, f := range flags.FindAllString(globals, -1) {
+		if f != "--help" && !strings.Contains(text, "Fl "+f) {
+			t.Errorf("hookctl(8) lacks the flag %s", f)
+		}
+	}
+	var out bytes.Buffer
+	hookd.Main([]string{"--help"}, hookspec.Trust{}, &out, &out)
+	daemon := page(t, "hookd.8")
+	for _, f := range flags.FindAllString(out.String(), -1) {
+		if !strings.Contains(daemon, "Fl "+f) {
+			t.Errorf("hookd(8) lacks the flag %s", f)
+		}
+	}
+	for _, m := range regexp.MustCompile(`Fl (--[a-z][a-z-]+)`).FindAllStringSubmatch(text, -1) {
+		if !strings.Contains(globals, m[1]) {
+			t.Errorf("hookctl(8) has the flag %s, which the program does not", m[1])
+		}
+	}
+}
