@@ -14,6 +14,7 @@ import (
 	"math"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
 	"syscall"
 	"time"
@@ -48,7 +49,8 @@ type group interface {
 }
 
 // New makes an executor that runs only programs the trust allows. It fixes what hooks would inherit: the umask of this
-// process becomes 022, and descriptors that its own parent left open are closed to programs it executes. It may make
+// process becomes 022, descriptors that its own parent left open are closed to programs it executes, and signals that its
+// parent ignored are not. It may make
 // this process a subreaper. There should be one executor in a process.
 func New(trust hookspec.Trust) (*Executor, error) {
 	if err := isolate(); err != nil {
@@ -66,6 +68,11 @@ func New(trust hookspec.Trust) (*Executor, error) {
 
 func isolate() error {
 	syscall.Umask(0o022)
+	for _, s := range []os.Signal{unix.SIGHUP, unix.SIGINT} {
+		if signal.Ignored(s) { // as nohup(1) starts us; caught and dropped it is ignored here only
+			signal.Notify(make(chan os.Signal, 1), s)
+		}
+	}
 	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("cannot close inherited descriptors: %w", err)
 	}

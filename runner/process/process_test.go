@@ -89,7 +89,8 @@ func TestResults(t *testing.T) {
 			{"echo err >/dev/stderr; echo out >/dev/stdout", "done", "", "err\nout\n"},
 			{"pwd; umask", "done", "", "/\n0022\n"},
 			{`readlink /proc/$$/fd/* | grep -v '^/dev/null$\|^pipe:\|/hook$' | wc -l`, "done", "", "0\n"}, // the shell has its script open
-			{"grep -E 'SigBlk|SigIgn' /proc/self/status", "done", "", "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n"},
+			// Real-time signals, of which the first is not Go's to touch, are left out.
+			{`for s in $(awk '/^Sig(Blk|Ign)/ {print $2}' /proc/self/status); do echo $((0x$s & 0x7fffffff)); done`, "done", "", "0\n0\n"},
 			{"test $$ = $(ps -o sid= -p $$)", "done", "", ""},
 		} {
 			r := execute(e, task(t, "", test.line))
