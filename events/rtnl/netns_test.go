@@ -151,6 +151,45 @@ func TestNetnsLink(t *testing.T) {
 	k.expect("interface.state wan off>missing\nlink.removed wan", "wan")
 }
 
+// interface.state goes through all of its words.
+func TestNetnsStates(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	k := listen(t)
+	k.veth("a", "b")
+	k.ip("link set dev b up")
+	k.expect("link.added a\ninterface.state a missing>off", "a")
+	k.ip("link set dev a mode dormant")
+	k.ip("link set dev a up")
+	k.until("interface.state a no-carrier>dormant")
+	k.about()
+	k.ip("link set dev a mode default")
+	k.ip("link set dev b down") // the kernel judges anew when the carrier changes
+	k.until("interface.state a dormant>no-carrier")
+	k.ip("link set dev b up")
+	k.until("interface.state a no-carrier>carrier")
+	k.about()
+	k.ip("address add 169.254.1.1/16 dev a scope link")
+	k.expect("address.added a 169.254.1.1/16\ninterface.state a carrier>degraded", "a")
+	k.ip("address add 192.0.2.1/24 dev a")
+	k.expect("address.added a 192.0.2.1/24\ninterface.state a degraded>routable", "a")
+	k.ip("address flush dev a")
+	k.until("interface.state a routable>carrier")
+	k.about()
+	k.ip("link add name br type bridge")
+	k.ip("link set dev br addrgenmode none")
+	k.ip("link set dev br up")
+	k.ip("link set dev a master br")
+	k.until("link.up br")
+	k.expect("interface.state a carrier>enslaved", "a")
+	k.veth("c", "d")
+	k.ip("link set dev c master br")
+	k.until("interface.state br carrier>degraded-carrier")
+	k.ip("link del dev a")
+	k.until("interface.state a off>missing")
+}
+
 func TestNetnsAddress(t *testing.T) {
 	if !nstest.Enter(t) {
 		return

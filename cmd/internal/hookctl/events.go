@@ -85,7 +85,11 @@ func (a *app) create(c *cli.Context) error {
 	if !hookspec.IsName(name) {
 		return usagef("%s cannot be a hook's name: letters, digits and _.@+-, a letter or digit first, at most 100", events.Show(name))
 	}
-	fmt.Fprintf(a.out, beginning, name, name)
+	text := fmt.Sprintf(beginning, name, name)
+	if c.Bool("json") {
+		return a.json(map[string]string{"name": name, "text": text})
+	}
+	fmt.Fprint(a.out, text)
 	return nil
 }
 
