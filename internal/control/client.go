@@ -22,9 +22,9 @@ func Call(ctx context.Context, path, method string, parameters any, more bool, e
 	defer c.Close()
 	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Now()) })
 	defer stop()
-	text, err := json.Marshal(parameters)
+	text, err := encode(parameters)
 	if err != nil {
-		return fmt.Errorf("cannot write the parameters of %s: %w", method, err)
+		return err
 	}
 	if err := writeMessage(c, call{method, text, more}); err != nil {
 		return fmt.Errorf("cannot ask hookd at %s: %w", path, err)

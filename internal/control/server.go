@@ -31,7 +31,7 @@ func (r *Request) Decode(into any) error {
 
 // More sends an answer after which others follow.
 func (r *Request) More(v any) error {
-	text, err := json.Marshal(v)
+	text, err := encode(v)
 	if err != nil {
 		return err
 	}
@@ -122,14 +122,14 @@ func answer(ctx context.Context, c *net.UnixConn, peer Peer, next call, handlers
 	}
 	h, known := handlers[next.Method]
 	if !known {
-		text, _ := json.Marshal(map[string]string{"method": next.Method})
+		text, _ := encode(map[string]string{"method": next.Method})
 		return send(reply{Error: ErrNoMethod, Parameters: text})
 	}
 	v, err := h(ctx, &Request{next.Method, next.Parameters, peer, send})
 	if err != nil {
 		return send(errorReply(err))
 	}
-	text, err := json.Marshal(v)
+	text, err := encode(v)
 	if err != nil {
 		return send(errorReply(err))
 	}
@@ -139,6 +139,6 @@ func answer(ctx context.Context, c *net.UnixConn, peer Peer, next call, handlers
 func errorReply(err error) reply {
 	e := &Error{Name: ErrFailed, Message: err.Error()}
 	errors.As(err, &e)
-	text, _ := json.Marshal(e)
+	text, _ := encode(e)
 	return reply{Error: e.Name, Parameters: text}
 }

@@ -53,16 +53,23 @@ func Errorf(name, format string, args ...any) error {
 	return &Error{name, fmt.Sprintf(format, args...)}
 }
 
-func writeMessage(w io.Writer, v any) error {
+// encode writes a value as JSON, without the escapes for HTML that make six bytes of one.
+func encode(v any) (json.RawMessage, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	if err := e.Encode(v); err != nil {
-		return fmt.Errorf("cannot write a message: %w", err)
+		return nil, fmt.Errorf("cannot write a message: %w", err)
 	}
-	text := b.Bytes()
-	text[len(text)-1] = 0 // in place of the line end
-	_, err := w.Write(text)
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+}
+
+func writeMessage(w io.Writer, v any) error {
+	text, err := encode(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, 0))
 	return err
 }
 
