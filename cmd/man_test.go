@@ -79,7 +79,7 @@ func TestManualKeys(t *testing.T) {
 	}
 }
 
-// TestManualCommands holds hookctl(8) and hookd(8) against what the programs say of themselves.
+// TestManualCommands holds hookctl(1) and hookd(8) against what the programs say of themselves.
 func TestManualCommands(t *testing.T) {
 	help := func(args ...string) string {
 		var out bytes.Buffer
@@ -88,7 +88,7 @@ func TestManualCommands(t *testing.T) {
 		}
 		return out.String()
 	}
-	text := page(t, "hookctl.8")
+	text := page(t, "hookctl.1")
 	_, commands, _ := strings.Cut(help("help"), "COMMANDS:")
 	commands, globals, _ := strings.Cut(commands, "GLOBAL OPTIONS:")
 	names := regexp.MustCompile(`(?m)^ {3}(\w+)`).FindAllStringSubmatch(commands, -1)
@@ -97,7 +97,7 @@ func TestManualCommands(t *testing.T) {
 	}
 	for _, m := range names {
 		if !strings.Contains(text, "Ic "+m[1]) {
-			t.Errorf("hookctl(8) lacks the command %s", m[1])
+			t.Errorf("hookctl(1) lacks the command %s", m[1])
 		}
 		if m[1] != "help" {
 			globals += help("help", m[1])
@@ -106,7 +106,7 @@ func TestManualCommands(t *testing.T) {
 	flags := regexp.MustCompile(`--[a-z-]+`)
 	for _, f := range flags.FindAllString(globals, -1) {
 		if f != "--help" && !strings.Contains(text, "Fl "+f) {
-			t.Errorf("hookctl(8) lacks the flag %s", f)
+			t.Errorf("hookctl(1) lacks the flag %s", f)
 		}
 	}
 	var out bytes.Buffer
@@ -119,7 +119,7 @@ func TestManualCommands(t *testing.T) {
 	}
 	for _, m := range regexp.MustCompile(`Fl (--[a-z][a-z-]+)`).FindAllStringSubmatch(text, -1) {
 		if !strings.Contains(globals, m[1]) {
-			t.Errorf("hookctl(8) has the flag %s, which the program does not", m[1])
+			t.Errorf("hookctl(1) has the flag %s, which the program does not", m[1])
 		}
 	}
 }

@@ -7,6 +7,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -109,6 +110,17 @@ func checkParam(spec Spec, p Param, seen map[string]bool) error {
 		return &UnknownError{What: "parameter", Name: p.Key, Of: spec.Name, Near: Nearest(p.Key, spec.ParamNames())}
 	}
 	seen[p.Key] = true
+	return spec.checkValue(p)
+}
+
+// checkValue refuses what the parameter can never be.
+func (s Spec) checkValue(p Param) error {
+	for _, spec := range s.Params {
+		if spec.Name == p.Key && len(spec.Values) > 0 && !slices.Contains(spec.Values, p.Value) {
+			return fmt.Errorf("%s", hinted(fmt.Sprintf("%s is never %s, only %s", p.Key, Show(p.Value), strings.Join(spec.Values, ", ")),
+				DidYouMean(Nearest(p.Value, spec.Values))))
+		}
+	}
 	return nil
 }
 

@@ -21,7 +21,7 @@ func (e Event) MarshalJSON() ([]byte, error) {
 	for _, p := range e.Params {
 		w.Parameters[p.Key] = Bytes(p.Value)
 	}
-	return json.Marshal(w)
+	return plainJSON(w)
 }
 
 // UnmarshalJSON implements json.Unmarshaler. The parameters come in the order of the table, others by name.

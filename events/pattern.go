@@ -75,9 +75,19 @@ func (p *Pattern) parseName(word string) error {
 		}
 	}
 	if len(p.names) == 0 {
-		return atWord(0, 0, nameError(word))
+		return atWord(0, 0, p.noEvent(word))
 	}
 	return nil
+}
+
+// noEvent explains a name that means no event; a wildcard that would only mean families named outright gets its own hint.
+func (p *Pattern) noEvent(word string) error {
+	for _, s := range table {
+		if family, _, _ := strings.Cut(s.Name, "."); isOutright(family) && p.name.Match(s.Name) {
+			return &UnknownError{What: "event", Name: word, Note: "the events " + family + ".* are named outright, not by a wildcard"}
+		}
+	}
+	return nameError(word)
 }
 
 // meansEvent says whether a name means an event of the table. The open family comes last in it: a name with a wildcard
@@ -119,6 +129,9 @@ func nameError(name string) error {
 
 func (p *Pattern) parseTerm(i int, word string) error {
 	key, glob, found := strings.Cut(word, "=")
+	if _, isEvent := Lookup(word); isEvent && !found {
+		return &PatternError{i, 0, fmt.Sprintf("%s is a second event", Show(word)), "write a line for each"}
+	}
 	if !found {
 		return &PatternError{i, 0, fmt.Sprintf("%s is no key=glob", Show(word)), "a value with spaces needs quotes"}
 	}

@@ -88,7 +88,7 @@ var table = [...]Spec{
 	{Name: "link.down", Doc: "an interface can no longer carry packets", Params: link[:], Teardown: true},
 	{Name: "link.changed", Doc: "the mac, mtu or alias of an interface changed", Params: link[:]},
 	{Name: "address.added", Doc: "an address can be used (for IPv6: after duplicate address detection)", Params: with(link[:], address[:]...)},
-	{Name: "address.changed", Doc: "the scope, peer, label or deprecation of an address changed; a renewed lifetime is no change", Params: with(link[:], address[:]...)},
+	{Name: "address.changed", Doc: "the scope, label or deprecation of an address changed, or the peer or prefix of an IPv6 one; a renewed lifetime is no change", Params: with(link[:], address[:]...)},
 	{Name: "address.removed", Doc: "an address can no longer be used", Params: with(link[:], address[:]...), Teardown: true},
 	{Name: "interface.state", Doc: "an interface went from one state to another, in the words of networkctl(1)", Params: with(link[:],
 		ParamSpec{Name: "from", Doc: "the state before: " + strings.Join(states[:], ", "), Values: states[:]},
@@ -103,7 +103,7 @@ var table = [...]Spec{
 	{Name: "hookd.started", Doc: "hookd runs and has read its hooks", Params: []ParamSpec{{Name: "version", Doc: "hookd's version"}}},
 	{Name: "hookd.reloaded", Doc: "hookd has read its hooks anew", Params: []ParamSpec{
 		{Name: "hooks", Doc: "how many hooks are loaded"}, {Name: "faults", Doc: "how many faults were found"}}},
-	{Name: "hookd.lost", Doc: "the kernel dropped messages; the net difference was delivered", Params: []ParamSpec{
+	{Name: "hookd.lost", Doc: "the kernel dropped messages; the net difference follows", Params: []ParamSpec{
 		{Name: "overruns", Doc: "how often this has happened since hookd started"}}},
 	{Name: "user.*", Doc: "whatever you like, from hookctl emit user.NAME", Open: true},
 }

@@ -52,7 +52,7 @@ func (l *loader) read(c *candidate, isUnit bool) (why string) {
 	case !isUnit && !HasHeader(text):
 		return "it has no # [Hook] block before its first command, and its name does not end in .hook"
 	case !IsName(c.name):
-		c.refuse("letters, digits and _.@+-, a letter or digit first, at most 100", "the file's name cannot be a hook's name")
+		c.refuse("letters, digits and _.@+-, a letter, digit or _ first, at most 100", "the file's name cannot be a hook's name")
 	case isUnit && len(text) > maxFile:
 		c.refuse("", "the file is larger than 1 MiB")
 	case !isUnit && fi.Mode()&0o111 == 0:

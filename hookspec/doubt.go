@@ -11,8 +11,8 @@ import (
 // never comes, a circle of events. The hooks run all the same.
 func (s *Set) Doubts() Faults {
 	var out Faults
-	for _, h := range s.Hooks {
-		for _, f := range [][]Fault{s.nobody(h), h.neverGiven(), h.neverValued()} {
+	for _, h := range append(s.Hooks[:len(s.Hooks):len(s.Hooks)], s.refused...) {
+		for _, f := range [][]Fault{s.nobody(h), h.neverGiven(), h.neverValued(), h.shell()} {
 			out = append(out, f...)
 		}
 	}
@@ -31,22 +31,55 @@ func (s *Set) nobody(h *Hook) []Fault {
 		refs []Ref
 	}{{"After", h.After}, {"Before", h.Before}, {"Requires", h.Requires}} {
 		for _, r := range l.refs {
-			if strings.HasPrefix(r.String(), "legacy:") || len(named(s.Hooks, s.index(), -1, []Ref{r})) > 0 {
+			f := Fault{Place: r.Place, Hook: h.Name}
+			switch {
+			case strings.HasPrefix(r.String(), "legacy:") || s.stands(r, h.Name):
 				continue
+			case has(s.refused, r.String()):
+				f.Msg = fmt.Sprintf("%s= names %s, which is refused", l.key, r)
+			default:
+				f.Msg = fmt.Sprintf("%s= names %s, and there is no such hook", l.key, r)
+				f.Hint = events.DidYouMean(events.Nearest(r.String(), s.Names()))
 			}
-			out = append(out, Fault{Place: r.Place, Hook: h.Name, Hint: events.DidYouMean(events.Nearest(r.String(), s.Names())),
-				Msg: fmt.Sprintf("%s= names %s, and there is no such hook", l.key, r)})
+			out = append(out, f)
 		}
 	}
 	return out
 }
 
-func (s *Set) index() map[string]int {
-	index := map[string]int{}
-	for i, h := range s.Hooks {
-		index[h.Name] = i
+// stands says whether a reference means another hook that is loaded, or that stands beside a file read alone.
+func (s *Set) stands(r Ref, self string) bool {
+	for _, h := range s.Hooks {
+		if h.Name != self && r.Match(h.Name) {
+			return true
+		}
 	}
-	return index
+	for name := range s.beside {
+		if name != self && r.Match(name) {
+			return true
+		}
+	}
+	return false
+}
+
+// shell finds words in Exec= that only a shell would understand.
+func (h *Hook) shell() []Fault {
+	var out []Fault
+	for _, a := range h.Exec {
+		word, _ := a.Expand(func(string) (string, bool) { return "", false })
+		f := Fault{Place: a.Place, Hook: h.Name, Hint: "there is no shell; write Exec=/bin/sh -c '…'"}
+		switch name := strings.Trim(word, "${}"); {
+		case strings.Contains(" | || & && > >> < 2> 2>&1 ", " "+word+" ") && word != "":
+			f.Msg = word + " is an argument like any other"
+		case strings.HasPrefix(word, "$") && isVariable(name):
+			f.Msg = word + " is not replaced"
+			f.Hint = "a parameter is written %{name}, and the hook finds variables in its environment"
+		default:
+			continue
+		}
+		out = append(out, f)
+	}
+	return out
 }
 
 // neverGiven finds required parameters that none of the hook's events can carry.

@@ -61,15 +61,13 @@ type Entry struct {
 // Load reads all directories. It does not fail: what cannot be used is in the set's faults and entries. A hook that has
 // faults now and was good in prev, which may be nil, stays as it was there.
 func Load(opt Options, prev *Set) *Set {
-	l := loader{Options: opt, found: map[string]*candidate{}, dropIns: map[string]map[string]string{}, dropInFaults: map[string]Faults{}}
+	l := loader{Options: opt, found: map[string]*candidate{}, dropIns: map[string]map[string]string{}, dropInFaults: map[string]Faults{}, beside: map[string]bool{}}
 	for _, dir := range opt.Hooks {
 		l.directory(dir)
 	}
 	for _, path := range opt.Files {
-		l.named = true
-		l.file(map[string]string{}, filepath.Dir(path), filepath.Base(path), nil)
+		l.single(path)
 	}
-	l.named = false
 	for _, name := range slices.Sorted(maps.Keys(l.found)) {
 		l.parse(l.found[name])
 	}
@@ -78,7 +76,7 @@ func Load(opt Options, prev *Set) *Set {
 		l.policies(dir)
 	}
 	l.faults.Sort()
-	return newSet(l.hooks, l.entries, l.faults, prev)
+	return newSet(&l, prev)
 }
 
 type loader struct {
@@ -88,8 +86,35 @@ type loader struct {
 	dropInFaults map[string]Faults            // of the directories of drop-ins, by hook name
 	named        bool                         // the file that is read was named by hand
 	hooks        []*Hook
+	refused      []*Hook
+	beside       map[string]bool
 	entries      []Entry
 	faults       Faults
+}
+
+// single reads a file that was named by hand, with the drop-ins beside it. A drop-in stands for the hook that it changes.
+func (l *loader) single(path string) {
+	dir, base := filepath.Split(filepath.Clean(path))
+	if hook, isDropIns := strings.CutSuffix(filepath.Base(dir), ".hook.d"); isDropIns && strings.HasSuffix(base, ".conf") {
+		dir = filepath.Dir(filepath.Clean(dir))
+		base = hook + ".hook"
+		if _, err := os.Lstat(filepath.Join(dir, base)); err != nil {
+			base = hook
+		}
+	}
+	if dir == "" {
+		dir = "."
+	}
+	l.named = true
+	defer func() { l.named = false }()
+	l.file(map[string]string{}, dir, base, nil)
+	for _, f := range l.readDir(dir) {
+		name, isUnit := strings.CutSuffix(f.Name(), ".hook")
+		l.beside[name] = true
+		if drops := strings.TrimSuffix(base, ".hook") + ".hook.d"; f.Name() == drops && !isUnit {
+			l.dropInDir(strings.TrimSuffix(base, ".hook"), filepath.Join(dir, drops), nil)
+		}
+	}
 }
 
 // orphans tells of drop-ins for hooks that do not exist.
@@ -288,6 +313,9 @@ func (l *loader) parse(c *candidate) {
 	}
 	if c.refused() {
 		l.entry(c.name, c.path, StateRefused, c.first())
+		if hook != nil {
+			l.refused = append(l.refused, hook)
+		}
 	} else {
 		l.entry(c.name, c.path, StateLoaded, "")
 		l.hooks = append(l.hooks, hook)
@@ -322,8 +350,16 @@ func (l *loader) takeDropIns(c *candidate) []Source {
 // hook fails with the reason.
 func (l *loader) program(c *candidate, h *Hook) {
 	path, place := h.Program()
-	if path == "" || h.Script {
-		return // a script has been judged as the file it is
+	if h.Script {
+		l.interpreter(c)
+		return // else it has been judged as the file it is
+	}
+	if path == "" {
+		return
+	}
+	if _, err := os.Stat(h.Dir); err != nil {
+		c.faults = append(c.faults, Fault{Place: h.settingPlace("WorkingDirectory"), Hook: h.Name, Doubt: true,
+			Msg: "the working directory " + events.Show(h.Dir) + " is not there: " + reason(err)})
 	}
 	resolved, err := l.Trust.Resolve(path)
 	f := Fault{Place: place, Hook: h.Name}
@@ -338,6 +374,24 @@ func (l *loader) program(c *candidate, h *Hook) {
 		}
 	}
 	c.faults = append(c.faults, f)
+}
+
+// interpreter looks for what the first line of a script names.
+func (l *loader) interpreter(c *candidate) {
+	line, _, _ := strings.Cut(c.source.Text, "\n")
+	rest, found := strings.CutPrefix(line, "#!")
+	words := strings.Fields(rest)
+	doubt := Fault{Place: Place{c.path, 1, 1}, Hook: c.name, Doubt: true}
+	switch {
+	case !found || len(words) == 0:
+		doubt.Msg, doubt.Hint = "the script has no #! line, and the kernel will not run it", "begin it with #!/bin/sh"
+	default:
+		if _, err := os.Stat(words[0]); err == nil {
+			return
+		}
+		doubt.Msg = "there is no interpreter " + events.Show(words[0])
+	}
+	c.faults = append(c.faults, doubt)
 }
 
 func notExecutable(path string) string {

@@ -157,8 +157,11 @@ func (p *parser) finish() {
 // tried says whether a key is set, also when its value was refused: one fault is enough.
 func (p *parser) tried(key string) bool { return p.settingPlace(key) != Place{} }
 
-func (p *parser) settingPlace(key string) Place {
-	for _, s := range p.hook.Settings {
+func (p *parser) settingPlace(key string) Place { return p.hook.settingPlace(key) }
+
+// settingPlace is where a key is set; the zero place when it is not.
+func (h *Hook) settingPlace(key string) Place {
+	for _, s := range h.Settings {
 		if s.Key == key {
 			return s.Place
 		}

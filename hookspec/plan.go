@@ -27,8 +27,9 @@ type Job struct {
 
 // Refusal is a hook that does not run and why.
 type Refusal struct {
-	Hook   string `json:"hook"`
-	Reason string `json:"reason"`
+	Hook    string `json:"hook"`
+	Reason  string `json:"reason"`
+	Matched bool   `json:"matched"` // an On= line meant the event, and something else was against it
 }
 
 // Plan decides what runs for an event. It is a function of the set and the event alone.
@@ -39,7 +40,7 @@ func (s *Set) Plan(e events.Event) Plan {
 	for _, h := range s.candidates(e) {
 		job, why := h.job(e)
 		if why != "" {
-			plan.Refused = append(plan.Refused, Refusal{h.Name, why})
+			plan.Refused = append(plan.Refused, Refusal{h.Name, why, h.against(e) == ""})
 			continue
 		}
 		hooks = append(hooks, h)
@@ -66,10 +67,10 @@ func (h *Hook) job(e events.Event) (Job, string) {
 	j := Job{Hook: h, Instance: e.Subject, Params: h.sees(e)}
 	for _, p := range h.Parameters {
 		if _, given := j.get(p.Name); !given {
-			return Job{}, fmt.Sprintf("it requires the parameter %s, which the event does not carry", p.Name)
+			return Job{}, "it requires the parameter " + absent(e, p.Name)
 		}
 	}
-	return j, j.expand()
+	return j, j.expand(e)
 }
 
 // against is the first reason why no On= line means the event, empty when one does.
@@ -110,22 +111,33 @@ func (j *Job) get(name string) (string, bool) {
 
 // expand fills in the program and its arguments. A parameter that is not there is a reason not to run: an empty word in
 // its place has been seen to stop every instance (failures: U7).
-func (j *Job) expand() string {
+func (j *Job) expand(e events.Event) string {
 	j.Program, _ = j.Hook.Program()
 	j.Args = []string{j.Program}
 	for _, a := range j.Hook.Exec[min(1, len(j.Hook.Exec)):] { // a script has none
 		word, missing := a.Expand(j.get)
 		if missing != "" {
-			return fmt.Sprintf("Exec= uses the parameter %s, which the event does not carry", missing)
+			return "Exec= uses the parameter " + absent(e, missing)
 		}
 		j.Args = append(j.Args, word)
 	}
 	for _, v := range j.Hook.Environment {
 		if _, missing := v.Value.Expand(j.get); missing != "" {
-			return fmt.Sprintf("Environment= uses the parameter %s, which the event does not carry", missing)
+			return "Environment= uses the parameter " + absent(e, missing)
 		}
 	}
 	return ""
+}
+
+// absent says of a parameter that it is not there. Real events carry more than what people give to hookctl test.
+func absent(e events.Event, name string) string {
+	spec, _ := events.Lookup(e.Name)
+	for _, p := range spec.Params {
+		if p.Name == name && !p.Optional {
+			return fmt.Sprintf("%s, which was not given here (every %s of the kernel carries it)", name, e.Name)
+		}
+	}
+	return name + ", which the event does not carry"
 }
 
 // dropUnmet refuses hooks that require one that does not run, and those that require these. A teardown that reverses a
@@ -135,7 +147,7 @@ func (p *Plan) dropUnmet(hooks []*Hook, reversed func(*Hook) bool) []*Hook {
 		kept, dropped := hooks[:0:0], false
 		for _, h := range hooks {
 			if missing := firstMissing(h, hooks); missing != "" && !reversed(h) {
-				p.Refused = append(p.Refused, Refusal{h.Name, "it requires " + missing + ", which does not run for this event"})
+				p.Refused = append(p.Refused, Refusal{h.Name, "it requires " + missing + ", which does not run for this event", true})
 				dropped = true
 				continue
 			}
@@ -207,27 +219,28 @@ func required(jobs []Job, h *Hook) []int {
 // Explain lists every hook of the set that does not run for the plan's event, with the first reason, by name: those of
 // the plan, those with no On= line for it, and the names that no usable hook stands behind.
 func (s *Set) Explain(p Plan) []Refusal {
-	why := map[string]string{}
+	why := map[string]Refusal{}
 	for _, e := range s.Entries {
-		switch e.State {
-		case StateRefused:
-			why[e.Name] = "it is refused: " + e.Reason
-		case StateMasked:
-			why[e.Name] = "it is masked by " + e.Path
+		switch {
+		case e.Policy:
+		case e.State == StateRefused:
+			why[e.Name] = Refusal{Hook: e.Name, Reason: "it is refused: " + e.Reason}
+		case e.State == StateMasked:
+			why[e.Name] = Refusal{Hook: e.Name, Reason: "it is masked by " + e.Path}
 		}
 	}
 	for _, h := range s.Hooks {
-		why[h.Name] = h.against(p.Event)
+		why[h.Name] = Refusal{Hook: h.Name, Reason: h.against(p.Event)}
 	}
 	for _, r := range p.Refused {
-		why[r.Hook] = r.Reason
+		why[r.Hook] = r
 	}
 	for _, j := range p.Jobs {
 		delete(why, j.Hook.Name)
 	}
 	out := []Refusal{}
-	for name, reason := range why {
-		out = append(out, Refusal{name, reason})
+	for _, r := range why {
+		out = append(out, r)
 	}
 	sort.Slice(out, func(i, k int) bool { return out[i].Hook < out[k].Hook })
 	return out

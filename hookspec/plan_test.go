@@ -181,6 +181,13 @@ func TestDoubts(t *testing.T) {
 			"a.hook:2:4: doubt: a loop of events: the result of a starts b starts a (a hook does not run for an event that it led to, so the loop ends after one turn)"},
 		{"loop of one", "-- a --\nOn=hook.failed hook=a\n",
 			"a.hook:2:4: doubt: a loop of events: the result of a starts a (a hook does not run for an event that it led to, so the loop ends after one turn)"},
+		{"glob of oneself", "-- a --\nOn=link.up\nAfter=a*\n", "a.hook:3:7: doubt: After= names a*, and there is no such hook"},
+		{"shell", "-- a --\nOn=link.up\nExec=/bin/echo $MODE ${X} $5 | cat '>' x\n",
+			"a.hook:3:16: doubt: $MODE is not replaced (a parameter is written %{name}, and the hook finds variables in its environment)\n" +
+				"a.hook:3:22: doubt: ${X} is not replaced (a parameter is written %{name}, and the hook finds variables in its environment)\n" +
+				"a.hook:3:30: doubt: | is an argument like any other (there is no shell; write Exec=/bin/sh -c '…')\n" +
+				"a.hook:3:36: doubt: > is an argument like any other (there is no shell; write Exec=/bin/sh -c '…')"},
+		{"no shell", "-- a --\nOn=link.up\nExec=/bin/sh -c 'echo $HOME | cat >x'\n", ""},
 		{"one for all failures", "-- a --\nOn=hook.failed\n-- b --\nOn=link.up\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -2,7 +2,7 @@ package hookspec
 
 import "hookd/events"
 
-// PlanReport is a plan in the form in which it is shown and sent; hookctl(8) documents its JSON.
+// PlanReport is a plan in the form in which it is shown and sent; hookctl(1) documents its JSON.
 type PlanReport struct {
 	Event   events.Event `json:"event"`
 	Jobs    []JobPlan    `json:"jobs"`

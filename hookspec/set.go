@@ -14,17 +14,20 @@ type Set struct {
 	Faults  Faults
 	Cycles  []Fault // orderings that contradict each other; the edges of the hook last by name are ignored
 
+	refused []*Hook         // hooks with faults, for doubts
+	beside  map[string]bool // names that stand beside files that were read one by one
+
 	byEvent map[string][]*Hook // hooks with an On= line for the event's name; user events under "user.*"
 	cut     map[string]bool    // hooks whose own After=, Before= and Requires= order nothing because of a cycle
 }
 
 // NewSet makes a set of hooks that were parsed one by one.
-func NewSet(hooks []*Hook) *Set { return newSet(hooks, nil, nil, nil) }
+func NewSet(hooks []*Hook) *Set { return newSet(&loader{hooks: hooks}, nil) }
 
-// newSet puts the hooks together. A name that has faults now and was good in prev stays as it was there.
-func newSet(hooks []*Hook, entries []Entry, faults Faults, prev *Set) *Set {
-	s := &Set{Entries: entries, Faults: faults, byEvent: map[string][]*Hook{}, cut: map[string]bool{}}
-	s.Hooks = append(hooks, s.keep(prev, hooks)...)
+// newSet puts together what was loaded. A name that has faults now and was good in prev stays as it was there.
+func newSet(l *loader, prev *Set) *Set {
+	s := &Set{Entries: l.entries, Faults: l.faults, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, cut: map[string]bool{}}
+	s.Hooks = append(l.hooks, s.keep(prev, l.hooks)...)
 	sort.Slice(s.Hooks, func(i, j int) bool { return s.Hooks[i].Name < s.Hooks[j].Name })
 	sort.SliceStable(s.Entries, func(i, j int) bool {
 		a, b := s.Entries[i], s.Entries[j]
@@ -58,6 +61,20 @@ func (s *Set) keep(prev *Set, loaded []*Hook) []*Hook {
 	}
 	return kept
 }
+
+// Kept lists the hooks that are in force as they were read before.
+func (s *Set) Kept() []string {
+	names := []string{}
+	for _, e := range s.Entries {
+		if e.State == StateKept {
+			names = append(names, e.Name)
+		}
+	}
+	return names
+}
+
+// Hard counts the faults that are more than doubts, circles included.
+func (s *Set) Hard() int { return s.Faults.Hard() + len(s.Cycles) }
 
 func has(hooks []*Hook, name string) bool {
 	for _, h := range hooks {

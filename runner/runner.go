@@ -44,7 +44,7 @@ type Executor interface {
 
 // Observer hears what happens. Its methods are called by the goroutine that owns the runner and must not block.
 type Observer interface {
-	Arrived(e events.Event, run string)
+	Arrived(e events.Event, run string, refused []hookspec.Refusal)
 	JobEnded(e events.Event, run string, r JobReport)
 	RunEnded(r RunReport)
 }
@@ -223,7 +223,7 @@ func (r *Runner) arrive(e events.Event, reply chan RunReport) {
 		r.count++
 		run.id = fmt.Sprintf("%s-%d", r.prefix, r.count)
 	}
-	r.observer.Arrived(e, run.id)
+	r.observer.Arrived(e, run.id, plan.Refused)
 	if run.id == "" {
 		return
 	}

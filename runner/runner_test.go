@@ -65,7 +65,9 @@ func (s *stage) Execute(ctx context.Context, t Task) JobReport {
 	return JobReport{Result: act.result}
 }
 
-func (s *stage) Arrived(e events.Event, _ string)               { s.events = append(s.events, e) }
+func (s *stage) Arrived(e events.Event, _ string, _ []hookspec.Refusal) {
+	s.events = append(s.events, e)
+}
 func (s *stage) JobEnded(_ events.Event, _ string, _ JobReport) {}
 func (s *stage) RunEnded(r RunReport)                           { s.runs = append(s.runs, r) }
 

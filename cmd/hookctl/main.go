@@ -1,4 +1,4 @@
-// Command hookctl lists, checks, tests and explains hooks, and speaks to hookd; see hookctl(8).
+// Command hookctl lists, checks, tests and explains hooks, and speaks to hookd; see hookctl(1).
 package main
 
 import (

@@ -8,7 +8,7 @@ import (
 	"hookd/runner"
 )
 
-// The methods. What they take and give are the types below; hookctl(8) documents their JSON.
+// The methods. What they take and give are the types below; hookctl(1) documents their JSON.
 const (
 	MethodStatus = "io.hookd.Status" // nothing → Status
 	MethodReload = "io.hookd.Reload" // nothing → Reloaded
@@ -24,6 +24,7 @@ type Status struct {
 	Executor string         `json:"executor"`
 	State    string         `json:"state"` // the state directory
 	Hooks    int            `json:"hooks"`
+	Kept     []string       `json:"kept"` // as in Reloaded
 	Faults   int            `json:"faults"`
 	Runs     int            `json:"runs"`
 	Waiting  int            `json:"waiting"` // runs
@@ -41,6 +42,7 @@ type SourceStatus struct {
 // Reloaded is the outcome of a reload.
 type Reloaded struct {
 	Hooks  int      `json:"hooks"`
+	Kept   []string `json:"kept"` // hooks whose files have faults, in force as they were read before
 	Faults []string `json:"faults"`
 }
 
@@ -77,4 +79,6 @@ type Record struct {
 	Job   *runner.JobReport `json:"job,omitempty"`
 	Ended *runner.RunReport `json:"ended,omitempty"`
 	Lost  int               `json:"lost,omitempty"` // records that the client was too slow for
+
+	Refused []hookspec.Refusal `json:"refused,omitempty"` // of an event: hooks that were meant and do not run
 }

@@ -102,7 +102,7 @@ func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport 
 	}
 	if err != nil {
 		out.close(false)
-		return failed(startError(cmd.Path, err))
+		return failed(startError(cmd.Path, cmd.Dir, err))
 	}
 	defer g.release()
 	report := supervise(ctx, cmd, g, t.Job.Hook)
@@ -199,14 +199,16 @@ func (e *Executor) startRetrying(cmd *exec.Cmd, t runner.Task) (group, error) {
 	}
 }
 
-func startError(path string, err error) error {
+func startError(path, dir string, err error) error {
 	var errno syscall.Errno
 	errors.As(err, &errno)
-	switch _, statErr := os.Stat(path); {
+	switch _, dirErr := os.Stat(dir); {
 	case errno == syscall.ENOEXEC:
 		return fmt.Errorf("cannot run %s: it is no program and has no #! line", path)
-	case errno == syscall.ENOENT && statErr == nil:
-		return fmt.Errorf("cannot run %s: the interpreter in its #! line or its working directory does not exist", path)
+	case dirErr != nil:
+		return fmt.Errorf("cannot run %s in %s: %w", path, dir, errno)
+	case errno == syscall.ENOENT:
+		return fmt.Errorf("cannot run %s: the interpreter in its #! line does not exist", path)
 	case errno != 0:
 		return fmt.Errorf("cannot run %s: %w", path, errno)
 	}
@@ -306,8 +308,16 @@ func ended(exited <-chan struct{}) bool {
 	}
 }
 
+// settle is how long what a job leaves behind gets to become what it will be: a child that its parent has just made still
+// looks like the parent.
+const settle = 20 * time.Millisecond
+
 // left lists the processes that outlive the first one.
 func left(g group) []runner.Process {
+	if len(g.left()) == 0 {
+		return nil
+	}
+	time.Sleep(settle)
 	var out []runner.Process
 	for _, pid := range g.left() {
 		if cmd := commandOf(pid); cmd != nil {

@@ -1,6 +1,7 @@
 package hookctl
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -23,6 +24,9 @@ func arrange(args []string, app *cli.App) ([]string, error) {
 	if err := s.checkHelp(); err != nil {
 		return nil, err
 	}
+	if err := s.checkGlobals(); err != nil {
+		return nil, err
+	}
 	out := s.global
 	if s.command != "" {
 		out = append(append(out, s.command), s.own...)
@@ -38,6 +42,7 @@ type sorter struct {
 	globals, flags    map[string]cli.Flag
 	command           string
 	global, own, args []string
+	named             []string // the global flags that were given
 }
 
 // take sorts the first argument in, with its value if it is a flag that has one, and returns the rest.
@@ -71,7 +76,7 @@ func (s *sorter) take(args []string) ([]string, error) {
 		n = 2
 	}
 	if global {
-		s.global = append(s.global, args[:n]...)
+		s.global, s.named = append(s.global, args[:n]...), append(s.named, name)
 	} else {
 		s.own = append(s.own, args[:n]...)
 	}
@@ -84,6 +89,9 @@ func (s *sorter) operands(words []string) error {
 		if s.command != "" {
 			s.args = append(s.args, w)
 			continue
+		}
+		if w == "h" {
+			w = "help"
 		}
 		command := s.app.Command(w)
 		if command == nil && w != "help" {
@@ -104,8 +112,35 @@ func (s *sorter) checkHelp() error {
 		return nil
 	case len(s.args) > 1:
 		return usagef("help takes no argument %s", events.Show(s.args[1]))
+	case s.args[0] == "help" || s.args[0] == "h":
+		s.args = nil
+		return nil
 	case s.app.Command(s.args[0]) == nil:
 		return usagef("unknown command %s%s", events.Show(s.args[0]), s.suggest(s.args[0]))
+	}
+	return nil
+}
+
+// checkGlobals refuses a global flag that would have no effect: who names a socket and gets a list of other files has
+// been misled.
+func (s *sorter) checkGlobals() error {
+	var allowed string
+	switch s.command {
+	case "":
+		return nil
+	case "list", "show", "check", "test":
+		allowed = "hooks policy json no-color"
+	case "emit", "watch", "status", "reload":
+		allowed = "socket json no-color"
+	case "events", "new":
+		allowed = "json no-color"
+	case "help":
+		allowed = "no-color"
+	}
+	for _, name := range s.named {
+		if !slices.Contains(strings.Fields(allowed), name) {
+			return usagef("--%s has no meaning for %s", name, s.command)
+		}
 	}
 	return nil
 }

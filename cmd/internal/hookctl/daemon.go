@@ -113,6 +113,7 @@ func (a *app) record(c *cli.Context, r control.Record) {
 			by = " [" + r.Event.Source + "]"
 		}
 		fmt.Fprintf(a.out, "%s %s%s\n", stamp(r.Event.Time), r.Event, by)
+		a.notRun(c, r.Refused)
 	case "job":
 		fmt.Fprintf(a.out, "%s   %s\n", stamp(r.Job.Ended), strings.ReplaceAll(a.job(c, *r.Job), "\n", "\n               "))
 	case "run":
@@ -136,7 +137,7 @@ func (a *app) status(c *cli.Context) error {
 	}
 	rows := [][]string{
 		{"hookd", fmt.Sprintf("%s, process %d, since %s", s.Version, s.PID, s.Since.Local().Format(time.DateTime))},
-		{"hooks", fmt.Sprintf("%d in force, %s", s.Hooks, count(s.Faults, "fault"))},
+		{"hooks", inForce(s.Hooks, s.Kept) + ", " + count(s.Faults, "fault")},
 		{"runs", fmt.Sprintf("%d so far; %d wait, %s under way", s.Runs, s.Waiting, count(s.Running, "job"))},
 		{"executor", s.Executor},
 		{"state", events.Show(s.State)},
@@ -159,6 +160,15 @@ func (a *app) reload(c *cli.Context) error {
 	for _, f := range r.Faults {
 		fmt.Fprintln(a.out, plain(f))
 	}
-	fmt.Fprintf(a.out, "%d hooks in force\n", r.Hooks)
+	fmt.Fprintln(a.out, inForce(r.Hooks, r.Kept))
 	return nil
+}
+
+// inForce counts hooks, and names those whose files have faults by now.
+func inForce(hooks int, kept []string) string {
+	text := fmt.Sprintf("%d in force", hooks)
+	if len(kept) > 0 {
+		text += " (as read before, for their files have faults now: " + strings.Join(kept, " ") + ")"
+	}
+	return text
 }

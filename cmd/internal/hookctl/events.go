@@ -83,7 +83,7 @@ func (a *app) event(c *cli.Context, name string) error {
 func (a *app) create(c *cli.Context) error {
 	name := strings.TrimSuffix(c.Args().First(), ".hook")
 	if !hookspec.IsName(name) {
-		return usagef("%s cannot be a hook's name: letters, digits and _.@+-, a letter or digit first, at most 100", events.Show(name))
+		return usagef("%s cannot be a hook's name: letters, digits and _.@+-, a letter, digit or _ first, at most 100", events.Show(name))
 	}
 	text := fmt.Sprintf(beginning, name, name)
 	if c.Bool("json") {

@@ -60,7 +60,7 @@ func (a *app) tellRest(c *cli.Context, set *hookspec.Set) {
 	if hidden > 0 && !c.Bool("all") {
 		fmt.Fprintf(a.err, "hookctl: files that are no hook in force: %d (hookctl list --all)\n", hidden)
 	}
-	if n := set.Faults.Hard() + len(set.Cycles); n > 0 {
+	if n := set.Hard(); n > 0 {
 		fmt.Fprintf(a.err, "hookctl: faults: %d (hookctl check)\n", n)
 	}
 }

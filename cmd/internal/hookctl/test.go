@@ -34,7 +34,7 @@ func (a *app) test(c *cli.Context) error {
 		return err
 	}
 	set := a.load(c)
-	if n := set.Faults.Hard(); n > 0 {
+	if n := set.Hard(); n > 0 {
 		fmt.Fprintf(a.err, "hookctl: %s in the hook files (hookctl check)\n", count(n, "fault"))
 	}
 	if c.Bool("run") {
@@ -131,9 +131,9 @@ func (a *app) runHere(c *cli.Context, set *hookspec.Set, e events.Event) error {
 // quiet hears nothing: the report tells it all.
 type quiet struct{}
 
-func (quiet) Arrived(events.Event, string)                    {}
-func (quiet) JobEnded(events.Event, string, runner.JobReport) {}
-func (quiet) RunEnded(runner.RunReport)                       {}
+func (quiet) Arrived(events.Event, string, []hookspec.Refusal) {}
+func (quiet) JobEnded(events.Event, string, runner.JobReport)  {}
+func (quiet) RunEnded(runner.RunReport)                        {}
 
 // ended prints a run and makes its outcome ours.
 func (a *app) ended(c *cli.Context, r runner.RunReport) error {
@@ -148,11 +148,21 @@ func (a *app) ended(c *cli.Context, r runner.RunReport) error {
 		for _, j := range r.Jobs {
 			fmt.Fprintln(a.out, a.job(c, j))
 		}
+		a.notRun(c, r.Refused)
 	}
 	if r.Result != runner.Done {
 		return errFailed
 	}
 	return nil
+}
+
+// notRun tells of hooks that were meant and did not run.
+func (a *app) notRun(c *cli.Context, refused []hookspec.Refusal) {
+	for _, r := range refused {
+		if r.Matched {
+			fmt.Fprintf(a.out, "%s: %s, %s\n", r.Hook, a.paint(c, yellow, "not run"), plain(r.Reason))
+		}
+	}
 }
 
 // job describes how a job went: its result, how long it took, its output and what stayed.

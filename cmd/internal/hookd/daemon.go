@@ -112,7 +112,7 @@ func (d *daemon) serve(ctx context.Context, closeSocket func() error, serve func
 		}
 	})
 	rest.Go(func() { d.pump(ctx) })
-	d.log.Info("hookd runs", "version", Version, "hooks", len(set.Hooks), "faults", set.Faults.Hard(), "socket", d.Socket, "executor", d.exec.Describe())
+	d.log.Info("hookd runs", "version", Version, "hooks", len(set.Hooks), "faults", set.Hard(), "socket", d.Socket, "executor", d.exec.Describe())
 	d.loop(ctx)
 	rest.Wait()
 	stopServing()
@@ -176,13 +176,15 @@ func (d *daemon) reload(ctx context.Context) reloaded {
 	if err := d.runner.Swap(ctx, set); err != nil {
 		return reloaded{err: err}
 	}
-	r := reloaded{Reloaded: control.Reloaded{Hooks: len(set.Hooks), Faults: []string{}}}
-	for _, f := range set.Faults {
-		r.Faults = append(r.Faults, f.Error())
+	r := reloaded{Reloaded: control.Reloaded{Hooks: len(set.Hooks), Kept: set.Kept(), Faults: []string{}}}
+	for _, f := range append(set.Faults[:len(set.Faults):len(set.Faults)], set.Cycles...) {
+		if !f.Doubt {
+			r.Faults = append(r.Faults, f.Error())
+		}
 	}
-	d.log.Info("reloaded", "hooks", r.Hooks, "faults", set.Faults.Hard())
+	d.log.Info("reloaded", "hooks", r.Hooks, "faults", set.Hard())
 	d.runner.Submit(ctx, d.event("hookd.reloaded", events.Param{Key: "hooks", Value: strconv.Itoa(r.Hooks)},
-		events.Param{Key: "faults", Value: strconv.Itoa(set.Faults.Hard())}))
+		events.Param{Key: "faults", Value: strconv.Itoa(set.Hard())}))
 	return r
 }
 
@@ -207,7 +209,7 @@ func (d *daemon) load(prev *hookspec.Set) *hookspec.Set {
 		}
 		now[text] = true
 	}
-	for _, f := range append(set.Faults, set.Cycles...) {
+	for _, f := range append(set.Faults[:len(set.Faults):len(set.Faults)], set.Cycles...) {
 		level := slog.LevelError
 		if f.Doubt {
 			level = slog.LevelWarn
@@ -231,8 +233,8 @@ func (d *daemon) event(name string, params ...events.Param) events.Event {
 // lockState makes the state directory and takes it for this process alone. One that others may write to is refused: who
 // can move our socket away can put another one in its place.
 func lockState(dir string, trust hookspec.Trust) (unlock func(), err error) {
-	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
-		return nil, fmt.Errorf("cannot make the state directory: %w", err)
+	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
+		return nil, fmt.Errorf("cannot make the state directory: %w (name another one with --state)", err)
 	}
 	if _, err := trust.Resolve(dir); err != nil {
 		return nil, fmt.Errorf("the state directory is not safe: %w", err)

@@ -35,7 +35,7 @@ func (d *daemon) status(ctx context.Context, _ *control.Request) (any, error) {
 		return nil, err
 	}
 	s := control.Status{Version: Version, PID: os.Getpid(), Since: d.since, Executor: d.exec.Describe(), State: d.State,
-		Hooks: len(set.Hooks), Faults: set.Faults.Hard() + len(set.Cycles),
+		Hooks: len(set.Hooks), Faults: set.Hard(), Kept: set.Kept(),
 		Sources: []control.SourceStatus{{Name: "kernel", Overruns: d.source.Overruns(), Foreign: d.source.Foreign()}}}
 	s.Runs, s.Waiting, s.Running, err = d.runner.Counts(ctx)
 	return s, err

@@ -2,6 +2,7 @@ package hookd
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"hookd/events"
+	"hookd/hookspec"
 	"hookd/internal/control"
 	"hookd/runner"
 )
@@ -71,9 +73,16 @@ func (w *watcher) give(r control.Record) {
 }
 
 // Arrived implements runner.Observer.
-func (h *hub) Arrived(e events.Event, run string) {
+func (h *hub) Arrived(e events.Event, run string, refused []hookspec.Refusal) {
 	h.log.Debug("event", "event", e.String(), "source", e.Source, "run", run)
-	h.publish(e, control.Record{Kind: "event", Event: &e, Run: run})
+	r := control.Record{Kind: "event", Event: &e, Run: run}
+	for _, f := range refused {
+		if f.Matched {
+			h.log.Info("hook not run", "hook", f.Hook, "event", e.Name, "subject", e.Subject, "reason", f.Reason)
+			r.Refused = append(r.Refused, f)
+		}
+	}
+	h.publish(e, r)
 }
 
 // JobEnded implements runner.Observer.
@@ -123,7 +132,7 @@ func (h *hub) logJob(e events.Event, run string, r runner.JobReport) {
 func leftText(left []runner.Process) string {
 	var parts []string
 	for _, p := range left {
-		parts = append(parts, events.Show(string(p.Command)))
+		parts = append(parts, fmt.Sprintf("%d %s", p.PID, events.Show(string(p.Command))))
 	}
 	return strings.Join(parts, ", ")
 }
