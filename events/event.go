@@ -69,7 +69,15 @@ func (e Event) Caused(hook string) bool {
 }
 
 // Subjects lists all subjects, the first one being the event's own.
-func (e Event) Subjects() []string { return append([]string{e.Subject}, e.Also...) }
+func (e Event) Subjects() []string {
+	all := []string{e.Subject}
+	for _, s := range e.Also {
+		if !slices.Contains(all, s) {
+			all = append(all, s)
+		}
+	}
+	return all
+}
 
 func (e Event) String() string {
 	var b strings.Builder

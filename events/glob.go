@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -86,14 +87,11 @@ func readEscape(text string, i int) (byte, int, error) {
 	}
 	switch c := text[i+1]; {
 	case c == 'x':
-		var b byte
-		if len(text) < i+4 {
+		b, err := strconv.ParseUint(text[min(i+2, len(text)):min(i+4, len(text))], 16, 8)
+		if err != nil || len(text) < i+4 {
 			return 0, 0, &globError{i, `\x needs two hexadecimal digits`, ""}
 		}
-		if _, err := fmt.Sscanf(text[i+2:i+4], "%02x", &b); err != nil || !isHex(text[i+2]) || !isHex(text[i+3]) {
-			return 0, 0, &globError{i, `\x needs two hexadecimal digits`, ""}
-		}
-		return b, 4, nil
+		return byte(b), 4, nil
 	case c == 'n' || c == 't' || c == 's':
 		return map[byte]byte{'n': '\n', 't': '\t', 's': ' '}[c], 2, nil
 	case isAlnum(c):
@@ -102,8 +100,6 @@ func readEscape(text string, i int) (byte, int, error) {
 		return c, 2, nil
 	}
 }
-
-func isHex(c byte) bool { return strings.IndexByte("0123456789abcdefABCDEF", c) >= 0 }
 
 func isAlnum(c byte) bool {
 	return c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z'

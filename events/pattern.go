@@ -2,6 +2,7 @@ package events
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -101,12 +102,7 @@ func meansEvent(glob Glob, family string, s Spec, others bool) bool {
 }
 
 func isOutright(family string) bool {
-	for _, f := range outright {
-		if f == family {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(outright[:], family)
 }
 
 // nameError explains a name that means no event.

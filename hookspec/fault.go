@@ -11,7 +11,7 @@ import (
 
 // Place is where something stands in a file. Line and Col begin at 1, Col counts bytes.
 type Place struct {
-	Path      string `json:"path"`
+	Path      string
 	Line, Col int
 }
 
@@ -59,6 +59,16 @@ func (fs Faults) Sort() {
 		}
 		return a.Line < b.Line || a.Line == b.Line && a.Col < b.Col
 	})
+}
+
+// asDoubts makes faults of files that decide nothing into doubts that belong to no hook.
+func (fs Faults) asDoubts() Faults {
+	var out Faults
+	for _, f := range fs {
+		f.Hook, f.Doubt = "", true
+		out = append(out, f)
+	}
+	return out
 }
 
 // Hard counts the faults that are more than doubts.

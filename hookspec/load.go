@@ -88,6 +88,7 @@ type loader struct {
 	hooks        []*Hook
 	refused      []*Hook
 	beside       map[string]bool
+	unread       []string // directories that could not be read
 	entries      []Entry
 	faults       Faults
 }
@@ -125,10 +126,7 @@ func (l *loader) orphans() {
 		}
 	}
 	for _, faults := range l.dropInFaults {
-		for _, f := range faults {
-			f.Hook, f.Doubt = "", true
-			l.faults = append(l.faults, f)
-		}
+		l.faults = append(l.faults, faults.asDoubts()...)
 	}
 }
 
@@ -168,6 +166,7 @@ func (l *loader) readDir(dir string) []os.DirEntry {
 	files, err := os.ReadDir(dir)
 	if err != nil && !os.IsNotExist(err) {
 		l.fault(dir, "", "cannot read the directory: %s", reason(err))
+		l.unread = append(l.unread, filepath.Clean(dir))
 	}
 	return files
 }
@@ -236,10 +235,7 @@ func (l *loader) settle(here map[string]string, c *candidate) {
 		l.found[c.path] = c // both shall be looked at
 	case taken:
 		l.entry(c.name, c.path, StateOverridden, "by "+events.Show(winner.path))
-		for _, f := range c.faults {
-			f.Hook, f.Doubt = "", true
-			l.faults = append(l.faults, f)
-		}
+		l.faults = append(l.faults, c.faults.asDoubts()...)
 	default:
 		l.found[c.name] = c
 	}
@@ -297,11 +293,13 @@ func (l *loader) policies(dir string) {
 
 // parse reads the candidate that decides about a name, with its drop-ins.
 func (l *loader) parse(c *candidate) {
+	masked := c.masked && !c.refused()
 	dropIns := l.takeDropIns(c)
 	l.named = c.named
 	defer func() { l.named = false }()
-	if c.masked && !c.refused() {
+	if masked {
 		l.entry(c.name, c.path, StateMasked, "an empty file or a link to /dev/null")
+		l.faults = append(l.faults, c.faults.asDoubts()...)
 		return
 	}
 	var hook *Hook

@@ -243,6 +243,21 @@ etc/s:4:8: unknown user nosuch`)
 	}
 }
 
+// A mask stands whatever is wrong with drop-ins, and hooks of a directory that cannot be read any more stay.
+func TestLoadKeepNot(t *testing.T) {
+	d := newDisk(t, "-- etc/a.hook --\n"+good+"-- usr/b.hook --\n"+good)
+	first := Load(d.opt, nil)
+	d.write("etc/a.hook", "", 0o644)
+	d.write("etc/a.hook.d/x.conf", "[Hook]\nTimeout=5s\n", 0o644)
+	d.do(os.Chmod(d.path("etc/a.hook.d/x.conf"), 0o666))
+	d.do(os.Rename(d.path("usr"), d.path("away")))
+	d.write("usr", "a file", 0o644)
+	second := Load(d.opt, first)
+	if got := second.Names(); !slices.Equal(got, []string{"b"}) || !slices.Equal(second.Kept(), []string{"b"}) {
+		t.Errorf("in force %v, kept %v\n%s", got, second.Kept(), d.describe(second))
+	}
+}
+
 func TestLoadTwoForms(t *testing.T) {
 	d := newDisk(t, "-- etc/a --\n#!/bin/sh\n# [Hook]\n# On=user.x\n-- etc/a.hook --\n"+good+"-- usr/a.hook --\n"+good)
 	d.expect(Load(d.opt, nil), `

@@ -2,6 +2,7 @@ package hookspec
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 
 	"hookd/events"
@@ -185,23 +186,13 @@ func (p *Plan) order(s *Set, hooks []*Hook, jobs map[string]Job) {
 	reversed := s.reversed(p.Event)
 	for n := range p.Jobs {
 		j := &p.Jobs[n]
-		j.After = unique(j.After)
+		slices.Sort(j.After)
+		j.After = slices.Compact(j.After)
 		if !reversed(j.Hook) && !s.cut[j.Hook.Name] {
 			j.Requires = required(p.Jobs, j.Hook)
 		}
 	}
 	sort.Slice(p.Refused, func(i, k int) bool { return p.Refused[i].Hook < p.Refused[k].Hook })
-}
-
-func unique(ints []int) []int {
-	sort.Ints(ints)
-	out := ints[:0]
-	for i, n := range ints {
-		if i == 0 || n != ints[i-1] {
-			out = append(out, n)
-		}
-	}
-	return out
 }
 
 func required(jobs []Job, h *Hook) []int {

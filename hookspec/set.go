@@ -1,6 +1,8 @@
 package hookspec
 
 import (
+	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
@@ -27,7 +29,7 @@ func NewSet(hooks []*Hook) *Set { return newSet(&loader{hooks: hooks}, nil) }
 // newSet puts together what was loaded. A name that has faults now and was good in prev stays as it was there.
 func newSet(l *loader, prev *Set) *Set {
 	s := &Set{Entries: l.entries, Faults: l.faults, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, cut: map[string]bool{}}
-	s.Hooks = append(l.hooks, s.keep(prev, l.hooks)...)
+	s.Hooks = append(l.hooks, s.keep(prev, l.hooks, l.unread)...)
 	sort.Slice(s.Hooks, func(i, j int) bool { return s.Hooks[i].Name < s.Hooks[j].Name })
 	sort.SliceStable(s.Entries, func(i, j int) bool {
 		a, b := s.Entries[i], s.Entries[j]
@@ -44,8 +46,8 @@ func newSet(l *loader, prev *Set) *Set {
 
 // keep finds the hooks of prev whose files are refused now. Of a script only the declaration could be kept, not the body
 // that it was made for; so a script is not kept.
-func (s *Set) keep(prev *Set, loaded []*Hook) []*Hook {
-	var kept []*Hook
+func (s *Set) keep(prev *Set, loaded []*Hook, unread []string) []*Hook {
+	kept := s.keepUnread(prev, loaded, unread)
 	for i := range s.Entries {
 		e := &s.Entries[i]
 		h := prev.Hook(e.Name)
@@ -57,6 +59,22 @@ func (s *Set) keep(prev *Set, loaded []*Hook) []*Hook {
 			kept = append(kept, h)
 			e.State = StateKept
 			e.Reason += "; the hook stays as it was read before"
+		}
+	}
+	return kept
+}
+
+// keepUnread finds the hooks of prev whose directory could not be read now, unless another file has their name.
+func (s *Set) keepUnread(prev *Set, loaded []*Hook, unread []string) []*Hook {
+	var kept []*Hook
+	if prev == nil {
+		return nil
+	}
+	for _, h := range prev.Hooks {
+		taken := slices.ContainsFunc(s.Entries, func(e Entry) bool { return e.Name == h.Name && !e.Policy && e.State != StateDropIn })
+		if slices.Contains(unread, filepath.Dir(h.Path)) && !taken {
+			kept = append(kept, h)
+			s.Entries = append(s.Entries, Entry{Name: h.Name, Path: h.Path, State: StateKept, Reason: "its directory cannot be read; the hook stays as it was read before"})
 		}
 	}
 	return kept
@@ -77,12 +95,7 @@ func (s *Set) Kept() []string {
 func (s *Set) Hard() int { return s.Faults.Hard() + len(s.Cycles) }
 
 func has(hooks []*Hook, name string) bool {
-	for _, h := range hooks {
-		if h.Name == name {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(hooks, func(h *Hook) bool { return h.Name == name })
 }
 
 // Hook finds a loaded hook by name, else nil. A nil set has none.

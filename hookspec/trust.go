@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -152,26 +153,17 @@ func (t Trust) check(path string, fi os.FileInfo) error {
 	case sticky, isNull(fi):
 	case fi.Mode()&0o002 != 0:
 		return fmt.Errorf("%s is writable by everybody (mode %04o)", events.Show(path), fi.Mode().Perm())
-	case fi.Mode()&0o020 != 0 && !contains(t.GIDs, st.Gid):
+	case fi.Mode()&0o020 != 0 && !slices.Contains(t.GIDs, st.Gid):
 		return fmt.Errorf("%s is writable by its group %d (mode %04o)", events.Show(path), st.Gid, fi.Mode().Perm())
 	}
 	return nil
 }
 
 func (t Trust) owner(path string, fi os.FileInfo) error {
-	if uid := fi.Sys().(*syscall.Stat_t).Uid; !contains(t.UIDs, uid) {
+	if uid := fi.Sys().(*syscall.Stat_t).Uid; !slices.Contains(t.UIDs, uid) {
 		return fmt.Errorf("%s belongs to uid %d, who is not trusted here", events.Show(path), uid)
 	}
 	return nil
-}
-
-func contains(ids []uint32, id uint32) bool {
-	for _, i := range ids {
-		if i == id {
-			return true
-		}
-	}
-	return false
 }
 
 // maxFile is the largest hook file in bytes. A script may be larger; only its beginning is read.

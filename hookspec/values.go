@@ -43,10 +43,8 @@ func (p *parser) words(v unitfile.Value) ([]string, bool) {
 
 func enum(values ...string) func(*parser, unitfile.Value) (string, bool) {
 	return func(p *parser, v unitfile.Value) (string, bool) {
-		for _, ok := range values {
-			if v.Text == ok {
-				return v.Text, true
-			}
+		if slices.Contains(values, v.Text) {
+			return v.Text, true
 		}
 		what := "none of"
 		if len(values) == 1 {

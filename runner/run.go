@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"slices"
 	"time"
 
 	"hookd/events"
@@ -84,12 +85,7 @@ func (r *run) running() int {
 }
 
 func (r *run) over() bool {
-	for _, s := range r.states {
-		if s != over {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.states, func(s state) bool { return s != over })
 }
 
 // ready lists the jobs that may start now, at most limit of them together with those that run.
@@ -97,21 +93,13 @@ func (r *run) ready(limit int) []int {
 	var out []int
 	free := limit - r.running()
 	for i, s := range r.states {
-		if s == pending && free > 0 && r.all(r.plan.Jobs[i].After, func(j int) bool { return r.states[j] == over }) {
+		waits := func(j int) bool { return r.states[j] != over }
+		if s == pending && free > 0 && !slices.ContainsFunc(r.plan.Jobs[i].After, waits) {
 			out = append(out, i)
 			free--
 		}
 	}
 	return out
-}
-
-func (r *run) all(jobs []int, holds func(int) bool) bool {
-	for _, j := range jobs {
-		if !holds(j) {
-			return false
-		}
-	}
-	return true
 }
 
 // settle ends the pending jobs that will not run any more. Jobs come in the order of the plan, so one pass is enough.

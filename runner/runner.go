@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -65,6 +64,8 @@ type Runner struct {
 	queues  map[string][]*run
 	active  []*run // begun, in the order of their beginning
 	running int    // jobs
+	starved bool   // some run waits for a place among all jobs
+	filling bool   // places are being given to those that wait
 	ctx     context.Context
 	ended   bool
 }
@@ -126,6 +127,14 @@ func (r *Runner) stop(cancel context.CancelFunc) {
 			cancel()
 		}
 	}
+	for { // what came meanwhile is told as canceled
+		select {
+		case f := <-r.inbox:
+			f()
+		default:
+			return
+		}
+	}
 }
 
 // all lists the runs that have not ended, each once.
@@ -144,6 +153,11 @@ func (r *Runner) all() []*run {
 // send gives a message to the owner.
 func (r *Runner) send(ctx context.Context, f func()) error {
 	select {
+	case <-r.stopped:
+		return ErrStopped
+	default:
+	}
+	select {
 	case r.inbox <- f:
 		return nil
 	case <-r.stopped:
@@ -153,19 +167,20 @@ func (r *Runner) send(ctx context.Context, f func()) error {
 	}
 }
 
-// ask gives a message to the owner and waits until it is done.
-func (r *Runner) ask(ctx context.Context, f func()) error {
-	done := make(chan struct{})
-	if err := r.send(ctx, func() { f(); close(done) }); err != nil {
-		return err
+// ask lets the owner compute something and waits for it.
+func ask[T any](ctx context.Context, r *Runner, f func() T) (T, error) {
+	var none T
+	answer := make(chan T, 1) // full never: one answer each
+	if err := r.send(ctx, func() { answer <- f() }); err != nil {
+		return none, err
 	}
 	select {
-	case <-done:
-		return nil
+	case v := <-answer:
+		return v, nil
 	case <-r.stopped:
-		return ErrStopped
+		return none, ErrStopped
 	case <-ctx.Done():
-		return ctx.Err()
+		return none, ctx.Err()
 	}
 }
 
@@ -197,22 +212,21 @@ func (r *Runner) SubmitWait(ctx context.Context, e events.Event) (RunReport, err
 
 // Swap replaces the set; runs that have begun or wait keep the plan they have.
 func (r *Runner) Swap(ctx context.Context, set *hookspec.Set) error {
-	return r.ask(ctx, func() { r.set = set })
+	_, err := ask(ctx, r, func() bool { r.set = set; return true })
+	return err
 }
 
 // Set returns the set in force.
-func (r *Runner) Set(ctx context.Context) (set *hookspec.Set, err error) {
-	err = r.ask(ctx, func() { set = r.set })
-	return set, err
+func (r *Runner) Set(ctx context.Context) (*hookspec.Set, error) {
+	return ask(ctx, r, func() *hookspec.Set { return r.set })
 }
 
 // Counts tells how many runs have ended or are under way, how many wait for their subject, and how many jobs run.
-func (r *Runner) Counts(ctx context.Context) (runs, waiting, jobs int, err error) {
-	err = r.ask(ctx, func() {
-		runs, jobs = r.count, r.running
-		waiting = len(r.all()) - len(r.active)
-	})
-	return runs, waiting, jobs, err
+type Counts struct{ Runs, Waiting, Jobs int }
+
+// Counts counts.
+func (r *Runner) Counts(ctx context.Context) (Counts, error) {
+	return ask(ctx, r, func() Counts { return Counts{r.count, len(r.all()) - len(r.active), r.running} })
 }
 
 // arrive plans an event and queues its run; without hooks it ends here.
@@ -265,21 +279,46 @@ func (r *Runner) tryBegin(run *run) {
 	if !run.begun {
 		run.begun = true
 		r.active = append(r.active, run)
-		r.advance(run)
+		if !r.filling { // fill comes to it in its turn
+			r.advance(run)
+		}
 	}
 }
 
-// advance starts what can start of a run and ends the run when nothing is left.
+// advance starts what can start of a run and ends the run when nothing is left. While older runs wait for a place, this
+// one waits behind them, until fill comes to it.
 func (r *Runner) advance(run *run) {
 	run.settle()
-	for _, i := range run.ready(min(perRun, perRunner-r.running+run.running())) {
-		run.states[i] = started
-		r.running++
-		go r.execute(run, i)
+	if ready := run.ready(perRun); len(ready) > 0 && (!r.starved || r.filling) {
+		free := min(len(ready), perRunner-r.running)
+		r.starved = r.starved || free < len(ready)
+		for _, i := range ready[:free] {
+			run.states[i] = started
+			r.running++
+			go r.execute(run, i)
+		}
 	}
 	if run.over() {
 		r.endRun(run)
 	}
+}
+
+// fill gives free places to runs that wait for one, the oldest first.
+func (r *Runner) fill() {
+	if !r.starved {
+		return
+	}
+	r.starved, r.filling = false, true
+	i := 0
+	for i < len(r.active) && r.running < perRunner {
+		run := r.active[i]
+		r.advance(run)
+		if i < len(r.active) && r.active[i] == run { // else it has ended
+			i++
+		}
+	}
+	r.filling = false
+	r.starved = r.starved || i < len(r.active)
 }
 
 // finished is the message with which a job ends.
@@ -303,14 +342,10 @@ func (r *Runner) jobEnded(d finished) {
 	run.end(d.job, d.report)
 	report := run.reports[d.job]
 	r.observer.JobEnded(run.event, run.id, report)
+	r.fill()
+	r.advance(run)
 	if r.follow {
 		r.arrive(followUp(run, report), nil)
-	}
-	r.advance(run)
-	if r.running == perRunner-1 { // there was no place before: others may wait for it
-		for _, other := range slices.Clone(r.active) {
-			r.advance(other)
-		}
 	}
 }
 

@@ -60,6 +60,9 @@ func (t *table) newLink(l Link) change {
 func (t *table) setMaster(old Link, master int) {
 	if old.Master != master {
 		delete(t.ports[old.Master], old.Index)
+		if len(t.ports[old.Master]) == 0 {
+			delete(t.ports, old.Master)
+		}
 	}
 }
 
@@ -136,7 +139,10 @@ func (t *table) newRoute(r Route, replace, dumped bool) change {
 		t.routes = slices.DeleteFunc(t.routes, r.same)
 	}
 	t.seq++
-	r.seq, r.gen = t.seq, t.gen
+	r.seq, r.next, r.gen = t.seq, t.seq, t.gen
+	if i := slices.IndexFunc(equal, r.same); dumped && i >= 0 {
+		r.seq = equal[i].seq
+	}
 	t.routes = append(t.routes, r)
 	alone := len(equal) == 0 || len(equal) == 1 && (replace || equal[0].same(r))
 	if dumped || alone {
@@ -190,6 +196,9 @@ func (t *table) sweep(d dump) []int {
 		}
 	case unix.RTM_GETROUTE:
 		t.routes = slices.DeleteFunc(t.routes, func(r Route) bool { return r.Family == d.family && r.gen < t.gen })
+		for i := range t.routes {
+			t.routes[i].seq = t.routes[i].next
+		}
 	}
 	return touched
 }

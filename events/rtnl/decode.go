@@ -141,7 +141,7 @@ func decodeRoute(data []byte) (Route, bool) {
 		return Route{}, false
 	}
 	head := nl.DeserializeRtMsg(data)
-	if head.Dst_len != 0 || head.Tos != 0 || head.Flags&unix.RTM_F_CLONED != 0 {
+	if head.Dst_len != 0 || head.Src_len != 0 || head.Tos != 0 || head.Flags&unix.RTM_F_CLONED != 0 {
 		return Route{}, false
 	}
 	attrs, err := nl.ParseRouteAttr(data[head.Len():])

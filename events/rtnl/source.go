@@ -52,6 +52,7 @@ type Source struct {
 	hold    bool          // tell nothing: a dump of everything is under way
 	origin  string        // source of the events of that dump
 	lost    bool          // messages were dropped and everything must be dumped
+	untold  bool          // hookd.lost is still to be told
 	begun   bool          // the state found at start has been told
 	again   time.Time     // when to look for what an interrupted dump may have left over; zero for never
 	delay   time.Duration // until the time after that
@@ -68,6 +69,7 @@ type dump struct {
 	request     uint16
 	family      int
 	seq         uint32
+	full        bool // one of those that together show everything
 	interrupted bool
 	tries       int
 }
@@ -116,8 +118,13 @@ func (s *Source) Run(ctx context.Context, report func(error)) error {
 	}
 	s.wake = wake
 	defer unix.Close(wake)
-	stop := context.AfterFunc(ctx, func() { unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
-	defer stop()
+	woken := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() { defer close(woken); unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
+	defer func() {
+		if !stop() {
+			<-woken // before its descriptor is closed
+		}
+	}()
 	s.origin = events.SourceStart
 	for first := true; ; first = false {
 		err := s.session(ctx)
@@ -166,25 +173,29 @@ func (s *Source) session(ctx context.Context) error {
 		if err := s.drain(); err != nil {
 			return err
 		}
-		if len(s.dumps) == 0 {
-			s.resync()
-		}
+		s.resync()
 	}
 }
 
 // resync dumps everything again where messages were lost, or where the last dump could not be finished in peace.
 func (s *Source) resync() {
 	switch {
+	case s.dumpsAll():
 	case s.lost:
-		s.lost = false
+		s.lost, s.untold = false, s.begun
 		if s.begun {
 			s.origin = events.SourceResync
 		}
 		s.dumpAll()
 	case !s.again.IsZero() && time.Now().After(s.again):
 		s.again = time.Time{}
-		s.dumps = everything()
+		s.dumps = append(s.dumps, everything()...)
 	}
+}
+
+// dumpsAll says whether dumps of everything are under way.
+func (s *Source) dumpsAll() bool {
+	return slices.ContainsFunc(s.dumps, func(d dump) bool { return d.full })
 }
 
 // wait sleeps until there is something to read or Run shall end.
@@ -216,12 +227,11 @@ func (s *Source) drain() error {
 			return nil
 		case errors.Is(err, unix.EINTR):
 		case errors.Is(err, unix.ENOBUFS):
-			s.overruns.Add(1)
-			s.lost = true
+			s.lose()
 		case err != nil:
 			return fmt.Errorf("cannot read from the netlink socket: %w", err)
 		case flags&unix.MSG_TRUNC != 0:
-			s.lost = true
+			s.lose()
 		default:
 			if err := s.datagram(s.buf[:n], from); err != nil {
 				return err
@@ -237,7 +247,7 @@ func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
 	}
 	msgs, err := syscall.ParseNetlinkMessage(b)
 	if err != nil {
-		s.lost = true
+		s.lose()
 		return nil
 	}
 	for _, m := range msgs {
@@ -281,15 +291,25 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 	return nil
 }
 
-// dumpAll asks for the whole state, and holds events back until it is there.
+// lose notes that a message did not reach us.
+func (s *Source) lose() {
+	s.overruns.Add(1)
+	s.lost = true
+}
+
+// dumpAll asks for the whole state, and holds events back until it is there. Other dumps that wait are part of it.
 func (s *Source) dumpAll() {
 	s.hold = true
-	s.dumps = everything()
+	begun := 0
+	if s.sent {
+		begun = 1
+	}
+	s.dumps = append(s.dumps[:begun:begun], everything()...)
 }
 
 func everything() []dump {
-	return []dump{{request: unix.RTM_GETLINK}, {request: unix.RTM_GETADDR},
-		{request: unix.RTM_GETROUTE, family: unix.AF_INET}, {request: unix.RTM_GETROUTE, family: unix.AF_INET6}}
+	return []dump{{request: unix.RTM_GETLINK, full: true}, {request: unix.RTM_GETADDR, full: true},
+		{request: unix.RTM_GETROUTE, family: unix.AF_INET, full: true}, {request: unix.RTM_GETROUTE, family: unix.AF_INET6, full: true}}
 }
 
 // dumpRoutes asks for the routes of a family unless that dump is still to come anyway.
@@ -334,7 +354,6 @@ func (s *Source) dumped() {
 		for _, index := range s.table.sweep(d) {
 			s.touched[index] = true
 		}
-		s.delay = 0
 	case d.tries < maxRetries:
 		s.dumps[0].tries++
 		return
@@ -343,8 +362,13 @@ func (s *Source) dumped() {
 		s.again = time.Now().Add(s.delay)
 	}
 	s.dumps = s.dumps[1:]
-	if len(s.dumps) == 0 && s.hold && !s.lost {
-		s.release()
+	if d.full && !s.dumpsAll() {
+		if s.again.IsZero() {
+			s.delay = 0
+		}
+		if s.hold && !s.lost {
+			s.release()
+		}
 	}
 	s.tell()
 }
@@ -352,7 +376,8 @@ func (s *Source) dumped() {
 // release ends the time in which nothing was told.
 func (s *Source) release() {
 	s.hold = false
-	if s.overruns.Load() > 0 && s.origin == events.SourceResync {
+	if s.untold {
+		s.untold = false
 		s.push(events.Event{Name: "hookd.lost", Subject: "hookd/", Source: events.SourceHookd, Time: time.Now(),
 			Params: []events.Param{{Key: "overruns", Value: fmt.Sprint(s.overruns.Load())}}})
 	}

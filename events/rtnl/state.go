@@ -90,6 +90,7 @@ type Route struct {
 	Hops   []Hop
 	gen    int
 	seq    uint64 // order in the kernel's list; it prefers the first one of equals
+	next   uint64 // the same in the dump that is under way; in force when all of it is known
 }
 
 // same says whether a message speaks of a route that is known; whether hops are alive is no part of that.

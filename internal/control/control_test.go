@@ -100,6 +100,24 @@ func TestDisappear(t *testing.T) {
 	}
 }
 
+// A client that closes its own direction after its request still gets the answer, and one that asks twice at once gets two.
+func TestHalfClose(t *testing.T) {
+	path, _ := serve(t)
+	for range 50 {
+		c, err := dial(t.Context(), path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		io.WriteString(c, `{"method":"t.Echo","parameters":1}`+"\x00"+`{"method":"t.Echo","parameters":2}`+"\x00")
+		c.(*net.UnixConn).CloseWrite()
+		c.SetReadDeadline(time.Now().Add(20 * time.Second))
+		if got, err := io.ReadAll(c); err != nil || string(got) != "{\"parameters\":1}\x00{\"parameters\":2}\x00" {
+			t.Fatalf("got %q, %v", got, err)
+		}
+		c.Close()
+	}
+}
+
 // Garbage, a message without an end and one that is too large end the conversation with that client and nothing else.
 func TestGarbage(t *testing.T) {
 	path, _ := serve(t)

@@ -5,9 +5,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // Request is one call as a handler sees it.
@@ -43,7 +46,7 @@ type Handler func(ctx context.Context, r *Request) (any, error)
 
 // Bounds of the server.
 const (
-	maxClients = 64               // further ones are turned away at once
+	maxClients = 256              // further ones are turned away at once
 	idle       = 10 * time.Second // within which a client has to ask something, first or next
 	writeLimit = 10 * time.Second // within which a client has to take an answer
 )
@@ -85,26 +88,14 @@ func serveClient(ctx context.Context, c *net.UnixConn, handlers map[string]Handl
 		return
 	}
 	calls := make(chan call) // unbuffered: a client that asks on while it is answered waits
-	go func() {              // ends when the client goes away, or with the deadline that the end of ctx sets
-		defer cancel()
-		r := bufio.NewReader(c)
-		c.SetReadDeadline(time.Now().Add(idle))
-		for {
-			var next call
-			if readMessage(r, maxRequest, &next) != nil {
+	go readCalls(ctx, cancel, c, calls)
+	for {
+		select {
+		case next, more := <-calls:
+			if !more {
 				return
 			}
 			c.SetReadDeadline(time.Time{})
-			select {
-			case calls <- next:
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	for {
-		select {
-		case next := <-calls:
 			if answer(ctx, c, peer, next, handlers) != nil {
 				return
 			}
@@ -113,6 +104,55 @@ func serveClient(ctx context.Context, c *net.UnixConn, handlers map[string]Handl
 			return
 		}
 	}
+}
+
+// readCalls ends when the client goes away, or with the deadline that the end of ctx sets. A client that only closes its
+// own direction still gets its answers; one that is gone cancels them.
+func readCalls(ctx context.Context, cancel func(), c *net.UnixConn, calls chan<- call) {
+	defer close(calls)
+	r := bufio.NewReader(c)
+	c.SetReadDeadline(time.Now().Add(idle))
+	for {
+		var next call
+		if err := readMessage(r, maxRequest, &next); errors.Is(err, io.EOF) {
+			go awaitHangup(ctx, cancel, c)
+			return
+		} else if err != nil {
+			cancel()
+			return
+		}
+		c.SetReadDeadline(time.Time{})
+		select {
+		case calls <- next:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// awaitHangup cancels when the client is gone; it ends with ctx, which the last answer ends.
+func awaitHangup(ctx context.Context, cancel func(), c *net.UnixConn) {
+	for ctx.Err() == nil && !hungUp(c) {
+		select {
+		case <-ctx.Done():
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	cancel()
+}
+
+// hungUp says whether the other end is closed in both directions (poll(2), POLLHUP).
+func hungUp(c *net.UnixConn) bool {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return true
+	}
+	fds := []unix.PollFd{{}}
+	err = raw.Control(func(fd uintptr) {
+		fds[0].Fd = int32(fd)
+		unix.Poll(fds, 0)
+	})
+	return err != nil || fds[0].Revents&unix.POLLHUP != 0
 }
 
 func answer(ctx context.Context, c *net.UnixConn, peer Peer, next call, handlers map[string]Handler) error {

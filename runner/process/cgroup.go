@@ -16,6 +16,8 @@ import (
 // cgroups gives each job a control group of its own, below hookd's.
 type cgroups struct {
 	base string
+	lock *os.File // on base: while we hold it nobody takes our groups for those of a dead hookd
+	init *reaper  // as process 1 orphans are ours to reap; else nil
 
 	mu   sync.Mutex
 	used []*cgroup // in which something was left behind
@@ -28,11 +30,19 @@ func newCgroups() (*cgroups, error) {
 		return nil, err
 	}
 	base := filepath.Join(own, fmt.Sprintf("hookd.%d", os.Getpid()))
-	if err := os.Mkdir(base, 0o755); err != nil && !os.IsExist(err) {
+	sweepDead(own)
+	if err := os.MkdirAll(base, 0o755); err != nil {
 		return nil, err
 	}
-	sweepDead(own)
 	c := &cgroups{base: base}
+	if c.lock, err = lockDir(base); err != nil {
+		return nil, err
+	}
+	if os.Getpid() == 1 {
+		if c.init, err = newReaper(); err != nil {
+			return nil, err
+		}
+	}
 	if err := c.try(); err != nil {
 		c.close()
 		return nil, err
@@ -61,15 +71,28 @@ func (c *cgroups) try() error {
 func sweepDead(own string) {
 	bases, _ := filepath.Glob(filepath.Join(own, "hookd.*"))
 	for _, base := range bases {
-		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Ext(base), "."))
-		if err != nil || unix.Kill(pid, 0) == nil {
-			continue
+		lock, err := lockDir(base)
+		if err != nil {
+			continue // its hookd lives, perhaps where we cannot see it
 		}
+		defer lock.Close()
 		jobs, _ := filepath.Glob(filepath.Join(base, "*.*"))
 		for _, dir := range append(jobs, base) {
 			(&cgroup{dir: dir}).remove() // fails while somebody is in it
 		}
 	}
+}
+
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
+	}
+	return f, nil
 }
 
 // ownCgroup finds the directory of this process's own group of version 2, which on hybrid hosts is not mounted at
@@ -106,29 +129,42 @@ func (c *cgroups) describe() string { return "process, in control groups below "
 
 func (c *cgroups) start(cmd *exec.Cmd, run, hook string) (group, error) {
 	dir := filepath.Join(c.base, run+"."+hook)
-	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
-		return nil, err
+	err := os.MkdirAll(dir, 0o755)
+	var f *os.File
+	if err == nil {
+		f, err = os.Open(dir)
 	}
-	f, err := os.Open(dir)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot make its control group: %v", err) // not to be taken for an error of execve
 	}
 	defer f.Close()
 	if cmd.SysProcAttr == nil {
 		cmd.SysProcAttr = &unix.SysProcAttr{}
 	}
 	cmd.SysProcAttr.UseCgroupFD, cmd.SysProcAttr.CgroupFD = true, int(f.Fd())
-	if err := cmd.Start(); err != nil {
+	g := &cgroup{all: c, dir: dir}
+	if c.init != nil {
+		g.first, err = c.init.start(cmd, run, hook)
+	} else {
+		err = cmd.Start()
+	}
+	if err != nil {
 		os.Remove(dir)
 		return nil, err
 	}
-	return &cgroup{c, dir}, nil
+	return g, nil
 }
 
 // close removes the groups that are empty by now.
 func (c *cgroups) close() {
 	c.sweep()
 	os.Remove(c.base)
+	if c.lock != nil {
+		c.lock.Close()
+	}
+	if c.init != nil {
+		c.init.close()
+	}
 }
 
 func (c *cgroups) sweep() {
@@ -144,8 +180,9 @@ func (c *cgroups) sweep() {
 }
 
 type cgroup struct {
-	all *cgroups
-	dir string
+	all   *cgroups
+	dir   string
+	first group // of the reaper, where we are process 1
 }
 
 // members lists the processes of the group and of all groups below it: a job may make some of its own.
@@ -182,6 +219,9 @@ func (g *cgroup) dirs() []string {
 func (g *cgroup) kill() { os.WriteFile(filepath.Join(g.dir, "cgroup.kill"), []byte("1"), 0) }
 
 func (g *cgroup) release() {
+	if g.first != nil {
+		g.first.release()
+	}
 	g.all.sweep()
 	if !g.remove() {
 		g.all.mu.Lock()

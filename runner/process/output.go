@@ -11,8 +11,6 @@ import (
 	"hookd/events"
 )
 
-func eventBytes(b []byte) events.Bytes { return events.Bytes(b) }
-
 // Of the output of a job the first and the last keepEnd bytes are kept; what lies between is counted.
 const keepEnd = 32 << 10
 
@@ -40,6 +38,7 @@ func (b *bounded) bytes() []byte { return append(b.head, b.tail...) }
 // a broken pipe, whatever becomes of hookd.
 type output struct {
 	read, child *os.File
+	inode       uint64
 	kept        bounded
 	copied      chan struct{}
 }
@@ -56,6 +55,13 @@ func newOutput() (*output, error) {
 		w.Close()
 	}
 	o := &output{read: r, child: child, copied: make(chan struct{})}
+	var st unix.Stat_t
+	if err := unix.Fstat(int(r.Fd()), &st); err == nil {
+		o.inode = st.Ino
+	}
+	if err := unix.SetNonblock(int(r.Fd()), true); err != nil { // Fd makes it blocking
+		return nil, err
+	}
 	go o.copy() // ends when close sets a deadline
 	return o, nil
 }
@@ -69,8 +75,7 @@ func (o *output) copy() {
 const leftPipe = 1 << 20
 
 // close takes what the job has written so far, without waiting for an end of file that a process left behind may keep
-// from coming. With left, what such a process writes from now on is read and dropped; should hookd be gone and the pipe
-// full, its writes fail with EAGAIN instead of blocking it for ever.
+// from coming. With left, what such a process writes from now on is read and dropped; see letGo for what comes after us.
 func (o *output) close(left bool) (events.Bytes, int64) {
 	o.read.SetReadDeadline(time.Now())
 	<-o.copied
@@ -78,7 +83,6 @@ func (o *output) close(left bool) (events.Bytes, int64) {
 	o.takeRest()
 	if left {
 		unix.FcntlInt(o.child.Fd(), unix.F_SETPIPE_SZ, leftPipe)
-		unix.SetNonblock(int(o.child.Fd()), true)
 		go func() { // ends with the last process that holds the pipe
 			io.Copy(io.Discard, o.read)
 			o.read.Close()
@@ -90,20 +94,43 @@ func (o *output) close(left bool) (events.Bytes, int64) {
 	return events.Bytes(o.kept.bytes()), o.kept.cut
 }
 
-// takeRest reads without waiting until the pipe is empty.
+// letGo makes writes of a process that was left behind fail with EAGAIN when its pipe is full, instead of blocking it for
+// ever: nobody will read any more. The flag belongs to the open pipe, which only the process has, so it is fetched from
+// there (pidfd_getfd(2)).
+func letGo(pid int, pipe uint64) {
+	pidfd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return
+	}
+	defer unix.Close(pidfd)
+	for _, n := range []int{1, 2} {
+		fd, err := unix.PidfdGetfd(pidfd, n, 0)
+		if err != nil {
+			continue
+		}
+		var st unix.Stat_t
+		if unix.Fstat(fd, &st) == nil && st.Ino == pipe && st.Mode&unix.S_IFMT == unix.S_IFIFO {
+			unix.SetNonblock(fd, true)
+		}
+		unix.Close(fd)
+	}
+}
+
+// takeRest reads without waiting until the pipe is empty, or as much as it can hold has come: others may write on.
 func (o *output) takeRest() {
 	raw, err := o.read.SyscallConn()
 	if err != nil {
 		return
 	}
 	buf := make([]byte, 64<<10)
-	for n := 1; n > 0; {
-		raw.Read(func(fd uintptr) bool {
-			if n, err = unix.Read(int(fd), buf); err != nil {
-				n = 0
-			}
+	for n, all := 1, 0; n > 0 && all < leftPipe; all += n {
+		readErr := raw.Read(func(fd uintptr) bool {
+			n, err = unix.Read(int(fd), buf)
 			return true
 		})
+		if readErr != nil || err != nil {
+			return
+		}
 		o.kept.Write(buf[:n])
 	}
 }

@@ -1,7 +1,7 @@
 // Package process executes jobs as processes of hookd itself: an own session and a fixed environment for each, its
 // output captured, and its whole process tree gone when its time is over.
 //
-// Where hookd may make control groups (cgroups(7)) each job lives in one of its own, which nothing it starts can leave.
+// Where hookd may make control groups (cgroups(7)) each job lives in one of its own, which only root's hooks could leave.
 // Elsewhere hookd becomes a child subreaper (prctl(2)), so that everything a job starts stays below hookd, and tells the
 // jobs' processes apart by HOOK_RUN and HOOK_NAME in their environment.
 package process
@@ -15,12 +15,15 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"hookd/events"
 	"hookd/hookspec"
 	"hookd/runner"
 )
@@ -29,6 +32,15 @@ import (
 type Executor struct {
 	trust  hookspec.Trust
 	groups grouper
+
+	mu   sync.Mutex
+	left []leftover
+}
+
+// leftover is a group in which something was left behind, and the pipe that it writes to.
+type leftover struct {
+	group
+	pipe uint64 // inode
 }
 
 // grouper keeps the processes of jobs together.
@@ -50,20 +62,19 @@ type group interface {
 
 // New makes an executor that runs only programs the trust allows. It fixes what hooks would inherit: the umask of this
 // process becomes 022, descriptors that its own parent left open are closed to programs it executes, and signals that its
-// parent ignored are not. It may make
-// this process a subreaper. There should be one executor in a process.
+// parent ignored are not. It may make this process a subreaper. There should be one executor in a process.
 func New(trust hookspec.Trust) (*Executor, error) {
 	if err := isolate(); err != nil {
 		return nil, err
 	}
 	if g, err := newCgroups(); err == nil {
-		return &Executor{trust, g}, nil
+		return &Executor{trust: trust, groups: g}, nil
 	}
 	g, err := newReaper()
 	if err != nil {
 		return nil, err
 	}
-	return &Executor{trust, g}, nil
+	return &Executor{trust: trust, groups: g}, nil
 }
 
 func isolate() error {
@@ -83,7 +94,16 @@ func isolate() error {
 func (e *Executor) Describe() string { return e.groups.describe() }
 
 // Close takes away what jobs needed while they ran. Processes that were left behind stay.
-func (e *Executor) Close() { e.groups.close() }
+func (e *Executor) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, g := range e.left {
+		for _, pid := range g.members() {
+			letGo(pid, g.pipe)
+		}
+	}
+	e.groups.close()
+}
 
 // Execute implements runner.Executor.
 func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport {
@@ -108,7 +128,17 @@ func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport 
 	report := supervise(ctx, cmd, g, t.Job.Hook)
 	report.Left = left(g)
 	report.Output, report.Cut = out.close(len(report.Left) > 0)
+	if len(report.Left) > 0 {
+		e.keep(leftover{g, out.inode})
+	}
 	return report
+}
+
+// keep remembers a group with something left behind, and forgets those that are empty by now.
+func (e *Executor) keep(l leftover) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.left = append(slices.DeleteFunc(e.left, func(old leftover) bool { return len(old.members()) == 0 }), l)
 }
 
 func failed(err error) runner.JobReport {
@@ -157,7 +187,11 @@ func input(content []byte) (*os.File, error) {
 	if _, err = f.Write(content); err == nil {
 		_, err = f.Seek(0, 0)
 	}
-	return f, err
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot fill its standard input: %w", err)
+	}
+	return f, nil
 }
 
 // credential is who the hook runs as; nil for whoever hookd is. A hookd that may not change it refuses.
@@ -237,7 +271,11 @@ func supervise(ctx context.Context, cmd *exec.Cmd, g group, h *hookspec.Hook) ru
 	case <-ctx.Done():
 		report = runner.JobReport{Result: runner.Canceled, Reason: runner.ErrStopped.Error()}
 	}
-	if !terminate(cmd, g, h.KillAfter, exited) {
+	killAfter := h.KillAfter
+	if report.Result == runner.Canceled {
+		killAfter = min(killAfter, stopKill)
+	}
+	if !terminate(cmd, g, killAfter, exited) {
 		report.Reason += "; some of its processes cannot be killed"
 	}
 	return report
@@ -257,6 +295,9 @@ func result(state *os.ProcessState) runner.JobReport {
 	return report
 }
 
+// stopKill is the longest KillAfter= that is heeded when hookd ends.
+const stopKill = 5 * time.Second
+
 // How often, and for how long at the most, a group is looked at while it is being ended. Only a process in
 // uninterruptible sleep outlives the latter.
 const (
@@ -267,11 +308,14 @@ const (
 // terminate asks all processes of a job to end, gives them killAfter, and kills those that are left. The first process
 // counts by itself: it may have left its group. It returns false when even that did not end them.
 func terminate(cmd *exec.Cmd, g group, killAfter time.Duration, exited <-chan struct{}) bool {
-	for _, pid := range g.members() {
-		unix.Kill(pid, unix.SIGTERM)
-		unix.Kill(pid, unix.SIGCONT)
-	}
 	cmd.Process.Signal(unix.SIGTERM)
+	cmd.Process.Signal(unix.SIGCONT)
+	for _, pid := range g.members() {
+		if pid != cmd.Process.Pid {
+			unix.Kill(pid, unix.SIGTERM)
+			unix.Kill(pid, unix.SIGCONT)
+		}
+	}
 	kill := func() {
 		g.kill()
 		cmd.Process.Kill()
@@ -321,7 +365,7 @@ func left(g group) []runner.Process {
 	var out []runner.Process
 	for _, pid := range g.left() {
 		if cmd := commandOf(pid); cmd != nil {
-			out = append(out, runner.Process{PID: pid, Command: eventBytes(cmd)})
+			out = append(out, runner.Process{PID: pid, Command: events.Bytes(cmd)})
 		}
 	}
 	return out

@@ -29,7 +29,7 @@ func each(t *testing.T, test func(t *testing.T, e *Executor)) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		e := &Executor{hookspec.TrustOf(), g}
+		e := &Executor{trust: hookspec.TrustOf(), groups: g}
 		defer e.Close()
 		test(t, e)
 	})
@@ -38,10 +38,10 @@ func each(t *testing.T, test func(t *testing.T, e *Executor)) {
 		if err != nil {
 			t.Skipf("no control groups can be made here: %v", err)
 		}
-		e := &Executor{hookspec.TrustOf(), g}
+		e := &Executor{trust: hookspec.TrustOf(), groups: g}
 		defer func() {
 			e.Close()
-			if dirs, _ := filepath.Glob(g.base + "/*.*.*"); len(dirs) > 0 {
+			if dirs, _ := filepath.Glob(g.base + "/r*.test"); len(dirs) > 0 && !strings.Contains(t.Name(), "LeftBehind") {
 				t.Errorf("groups are left: %v", dirs)
 			}
 		}()
@@ -128,8 +128,8 @@ func TestInput(t *testing.T) {
 		}
 		// A hook that does not read holds nobody up.
 		long := taskOf(t, "Exec=/bin/true\nInput=json")
-		long.Job.Params = append(long.Job.Params, events.Param{Key: "alias", Value: strings.Repeat("x", 1<<20)})
-		if r := execute(e, long); r.Result != runner.Done && !strings.Contains(r.Reason, "argument list too long") {
+		long.Job.Params = append(long.Job.Params, events.Param{Key: "alias", Value: strings.Repeat("x", 100<<10)})
+		if r := execute(e, long); r.Result != runner.Done {
 			t.Errorf("got %s %s", r.Result, r.Reason)
 		}
 	})

@@ -21,14 +21,14 @@ type reaper struct {
 	over chan struct{}
 
 	mu   sync.Mutex
-	jobs map[int]bool // first processes of jobs; cmd.Wait reaps them
+	jobs map[int]*family // by the first process, which cmd.Wait reaps
 }
 
 func newReaper() (*reaper, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return nil, fmt.Errorf("cannot become a subreaper: %w", err)
 	}
-	r := &reaper{stop: make(chan struct{}), over: make(chan struct{}), jobs: map[int]bool{}}
+	r := &reaper{stop: make(chan struct{}), over: make(chan struct{}), jobs: map[int]*family{}}
 	go r.run() // until close
 	return r, nil
 }
@@ -60,7 +60,7 @@ func (r *reaper) reap() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, pid := range children() {
-		if !r.jobs[pid] {
+		if r.jobs[pid] == nil {
 			unix.Wait4(pid, nil, unix.WNOHANG, nil)
 		}
 	}
@@ -73,8 +73,12 @@ func (r *reaper) start(cmd *exec.Cmd, run, hook string) (group, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	r.jobs[cmd.Process.Pid] = true
-	return &family{all: r, first: cmd.Process.Pid, run: []byte("HOOK_RUN=" + run), hook: []byte("HOOK_NAME=" + hook), known: map[int]uint64{}}, nil
+	f := &family{all: r, first: cmd.Process.Pid, run: []byte("HOOK_RUN=" + run), hook: []byte("HOOK_NAME=" + hook), known: map[int]uint64{}}
+	if p, there := processOf(f.first); there { // not reaped yet, so it is this one
+		f.known[f.first] = p.start
+	}
+	r.jobs[f.first] = f
+	return f, nil
 }
 
 // family is the processes that descend from a job's first one, share its session or carry its variables. A process that
@@ -94,7 +98,7 @@ func (f *family) members() []int {
 		}
 	}
 	for pid, p := range all {
-		if pid == f.first || p.parent == os.Getpid() && (p.session == f.first || f.marked(pid)) {
+		if p.parent == os.Getpid() && f.all.job(pid) == nil && (p.session == f.first || f.marked(pid)) {
 			f.known[pid] = p.start
 		}
 	}
@@ -106,6 +110,13 @@ func (f *family) members() []int {
 		}
 	}
 	return out
+}
+
+// job is the job whose first process has the id, else nil.
+func (r *reaper) job(pid int) *family {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.jobs[pid]
 }
 
 // adopt takes the descendants of known processes in.
@@ -124,7 +135,7 @@ func (f *family) adopt(all map[int]stat) {
 // left looks at our own children first: what a job leaves behind is one of them, or below one.
 func (f *family) left() []int {
 	for _, pid := range children() {
-		if session(pid) == f.first || f.marked(pid) {
+		if f.all.job(pid) == nil && (session(pid) == f.first || f.marked(pid)) {
 			return f.members()
 		}
 	}
@@ -158,7 +169,9 @@ func (f *family) kill() {
 
 func (f *family) release() {
 	f.all.mu.Lock()
-	delete(f.all.jobs, f.first)
+	if f.all.jobs[f.first] == f { // else the id is another job's by now
+		delete(f.all.jobs, f.first)
+	}
 	f.all.mu.Unlock()
 	f.all.reap()
 }
@@ -200,16 +213,23 @@ func processes() map[int]stat {
 		if err != nil {
 			continue
 		}
-		text, err := os.ReadFile("/proc/" + e.Name() + "/stat")
-		f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-		if err != nil || len(f) < 20 {
-			continue
+		if p, there := processOf(pid); there {
+			all[pid] = p
 		}
-		p := stat{zombie: f[0] == "Z" || f[0] == "X"}
-		p.parent, _ = strconv.Atoi(f[1])
-		p.session, _ = strconv.Atoi(f[3])
-		p.start, _ = strconv.ParseUint(f[19], 10, 64)
-		all[pid] = p
 	}
 	return all
+}
+
+// processOf reads the state of one process; false when there is none.
+func processOf(pid int) (stat, bool) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
+	if err != nil || len(f) < 20 {
+		return stat{}, false
+	}
+	p := stat{zombie: f[0] == "Z" || f[0] == "X"}
+	p.parent, _ = strconv.Atoi(f[1])
+	p.session, _ = strconv.Atoi(f[3])
+	p.start, _ = strconv.ParseUint(f[19], 10, 64)
+	return p, true
 }

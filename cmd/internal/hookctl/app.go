@@ -93,9 +93,8 @@ func (a *app) build() *cli.App {
 		Name: "hookctl", Usage: "list, check, test and explain hooks",
 		Writer: a.out, ErrWriter: a.err,
 		HideVersion: true, DisableSliceFlagSeparator: true,
-		ExitErrHandler:  func(*cli.Context, error) {},
-		OnUsageError:    func(_ *cli.Context, err error, _ bool) error { return usagef("%s", err) },
-		CommandNotFound: nil,
+		ExitErrHandler: func(*cli.Context, error) {},
+		OnUsageError:   func(_ *cli.Context, err error, _ bool) error { return usagef("%s", err) },
 		Action: func(c *cli.Context) error {
 			cli.ShowAppHelp(c)
 			return nil

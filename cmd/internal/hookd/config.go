@@ -17,8 +17,8 @@ import (
 // Version of this program.
 const Version = "0.1"
 
-// Config is what the command line says.
-type Config struct {
+// config is what the command line says.
+type config struct {
 	Hooks    []string
 	Policies []string
 	Named    struct{ Hooks, Policies bool } // the directories were named by hand: they must exist
@@ -37,8 +37,8 @@ Run hooks on events, in the foreground; see hookd(8).
 `
 
 // parseArgs reads the command line.
-func parseArgs(args []string, stdout, stderr io.Writer) (Config, error) {
-	c := Config{State: DefaultState()}
+func parseArgs(args []string, stdout, stderr io.Writer) (config, error) {
+	c := config{State: defaultState()}
 	executor := "auto"
 	fs := flag.NewFlagSet("hookd", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
@@ -65,7 +65,7 @@ func parseArgs(args []string, stdout, stderr io.Writer) (Config, error) {
 	return c.complete(executor, stderr)
 }
 
-func (c Config) complete(executor string, stderr io.Writer) (Config, error) {
+func (c config) complete(executor string, stderr io.Writer) (config, error) {
 	switch executor {
 	case "auto", "process":
 	case "systemd":
@@ -111,8 +111,8 @@ func set(text *string) func(string) error {
 	}
 }
 
-// DefaultState is where hookd keeps its state unless told otherwise.
-func DefaultState() string {
+// defaultState is where hookd keeps its state unless told otherwise.
+func defaultState() string {
 	if os.Geteuid() == 0 {
 		return "/run/hookd"
 	}

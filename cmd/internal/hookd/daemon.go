@@ -39,10 +39,12 @@ func Main(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
-	context.AfterFunc(ctx, stop)                            // a second signal ends hookd at once
+	context.AfterFunc(ctx, stop)   // a second signal ends hookd at once
+	hup := make(chan os.Signal, 1) // a second SIGHUP while one waits says the same; from now on none ends hookd
+	signal.Notify(hup, syscall.SIGHUP)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader of our log that goes must not take us along
 	q := newLogQueue(stderr)
-	err = Run(ctx, c, trust, newLog(q, c.Level))
+	err = run(ctx, c, trust, newLog(q, c.Level), hup)
 	q.close()
 	if err != nil {
 		fmt.Fprintln(stderr, "hookd:", err)
@@ -53,7 +55,8 @@ func Main(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
 
 // daemon is a running hookd.
 type daemon struct {
-	Config
+	config
+	hup     <-chan os.Signal
 	trust   hookspec.Trust
 	log     *slog.Logger
 	since   time.Time
@@ -63,10 +66,11 @@ type daemon struct {
 	hub     *hub
 	reloads chan chan reloaded // unbuffered: who asks waits until Run takes it
 	told    map[string]bool    // faults that were logged, by text
+	places  chan struct{}      // for clients that wait; full: further ones are refused
 }
 
-// Run runs hookd until ctx ends.
-func Run(ctx context.Context, c Config, trust hookspec.Trust, log *slog.Logger) error {
+// run runs hookd until ctx ends, and reloads at each signal on hup.
+func run(ctx context.Context, c config, trust hookspec.Trust, log *slog.Logger, hup <-chan os.Signal) error {
 	unlock, err := lockState(c.State, trust)
 	if err != nil {
 		return err
@@ -77,8 +81,8 @@ func Run(ctx context.Context, c Config, trust hookspec.Trust, log *slog.Logger) 
 		return err
 	}
 	defer exec.Close()
-	d := &daemon{Config: c, trust: trust, log: log, since: time.Now(), exec: exec, source: rtnl.New(),
-		hub: newHub(log), reloads: make(chan chan reloaded), told: map[string]bool{}}
+	d := &daemon{config: c, hup: hup, trust: trust, log: log, since: time.Now(), exec: exec, source: rtnl.New(),
+		hub: newHub(log), reloads: make(chan chan reloaded), told: map[string]bool{}, places: make(chan struct{}, maxPatient)}
 	set := d.load(nil)
 	d.runner = runner.New(exec, d.hub, set, runner.Options{FollowUps: true})
 	if _, err := trust.Resolve(filepath.Dir(c.Socket)); err != nil {
@@ -141,12 +145,9 @@ func (d *daemon) pump(ctx context.Context) {
 
 // loop owns reloading.
 func (d *daemon) loop(ctx context.Context) {
-	hup := make(chan os.Signal, 1) // a second SIGHUP while one waits says the same
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	for {
 		select {
-		case <-hup:
+		case <-d.hup:
 			d.reload(ctx)
 		case answer := <-d.reloads:
 			answer <- d.reload(ctx)
@@ -177,7 +178,7 @@ func (d *daemon) reload(ctx context.Context) reloaded {
 		return reloaded{err: err}
 	}
 	r := reloaded{Reloaded: control.Reloaded{Hooks: len(set.Hooks), Kept: set.Kept(), Faults: []string{}}}
-	for _, f := range append(set.Faults[:len(set.Faults):len(set.Faults)], set.Cycles...) {
+	for _, f := range slices.Concat(set.Faults, hookspec.Faults(set.Cycles)) {
 		if !f.Doubt {
 			r.Faults = append(r.Faults, f.Error())
 		}
@@ -209,7 +210,7 @@ func (d *daemon) load(prev *hookspec.Set) *hookspec.Set {
 		}
 		now[text] = true
 	}
-	for _, f := range append(set.Faults[:len(set.Faults):len(set.Faults)], set.Cycles...) {
+	for _, f := range slices.Concat(set.Faults, hookspec.Faults(set.Cycles)) {
 		level := slog.LevelError
 		if f.Doubt {
 			level = slog.LevelWarn

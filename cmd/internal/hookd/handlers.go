@@ -14,8 +14,24 @@ func (d *daemon) handlers() map[string]control.Handler {
 	return map[string]control.Handler{
 		control.MethodStatus: d.status,
 		control.MethodReload: owners(d.askReload),
-		control.MethodEmit:   owners(d.emit),
-		control.MethodWatch:  d.watch,
+		control.MethodEmit:   owners(d.patient(d.emit)),
+		control.MethodWatch:  d.patient(d.watch),
+	}
+}
+
+// maxPatient is how many clients may wait or watch at a time; the server has more places, so that status always gets one.
+const maxPatient = 128
+
+// patient bounds how many clients stay long.
+func (d *daemon) patient(h control.Handler) control.Handler {
+	return func(ctx context.Context, r *control.Request) (any, error) {
+		select {
+		case d.places <- struct{}{}:
+			defer func() { <-d.places }()
+			return h(ctx, r)
+		default:
+			return nil, control.Errorf(control.ErrFailed, "%d clients wait or watch already", maxPatient)
+		}
 	}
 }
 
@@ -37,7 +53,8 @@ func (d *daemon) status(ctx context.Context, _ *control.Request) (any, error) {
 	s := control.Status{Version: Version, PID: os.Getpid(), Since: d.since, Executor: d.exec.Describe(), State: d.State,
 		Hooks: len(set.Hooks), Faults: set.Hard(), Kept: set.Kept(),
 		Sources: []control.SourceStatus{{Name: "kernel", Overruns: d.source.Overruns(), Foreign: d.source.Foreign()}}}
-	s.Runs, s.Waiting, s.Running, err = d.runner.Counts(ctx)
+	counts, err := d.runner.Counts(ctx)
+	s.Runs, s.Waiting, s.Running = counts.Runs, counts.Waiting, counts.Jobs
 	return s, err
 }
 

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"os"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
@@ -30,7 +29,7 @@ func newLog(w io.Writer, level slog.Level) *slog.Logger {
 // nobody up. When the queue is full lines are dropped, and counted in the log.
 type logQueue struct {
 	lines   chan []byte
-	dropped atomic.Int64
+	dropped int // lines since the last note
 	done    chan struct{}
 }
 
@@ -44,20 +43,28 @@ func (q *logQueue) run(w io.Writer) {
 	defer close(q.done)
 	for line := range q.lines {
 		w.Write(line)
-		if n := q.dropped.Swap(0); n > 0 {
-			fmt.Fprintf(w, "level=WARN msg=\"the log was not read: lines are missing here\" lines=%d\n", n)
-		}
 	}
 }
 
-// Write implements io.Writer; slog calls it with one line at a time.
+// Write implements io.Writer; slog calls it with one line at a time, and never twice at once.
 func (q *logQueue) Write(line []byte) (int, error) {
-	select {
-	case q.lines <- append([]byte(nil), line...):
-	default:
-		q.dropped.Add(1)
+	if q.dropped > 0 && q.put(fmt.Appendf(nil, "level=WARN msg=\"the log was not read: lines are missing here\" lines=%d\n", q.dropped)) {
+		q.dropped = 0
+	}
+	if q.dropped > 0 || !q.put(append([]byte(nil), line...)) {
+		q.dropped++
 	}
 	return len(line), nil
+}
+
+// put queues a line; false when there is no room.
+func (q *logQueue) put(line []byte) bool {
+	select {
+	case q.lines <- line:
+		return true
+	default:
+		return false
+	}
 }
 
 // close writes what is left, as far as somebody reads within a second. Nobody may write any more.

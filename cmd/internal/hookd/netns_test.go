@@ -521,7 +521,7 @@ func TestNetnsState(t *testing.T) {
 	}
 }
 
-// addBridge makes a bridge of that name with a raw request: ip(8) refuses some names that the kernel takes.
+// addBridge makes a bridge of that name. What ip(8) refuses though the kernel would take it is left out.
 func addBridge(name string) error {
 	return exec.Command("ip", "link", "add", "name", name, "type", "bridge").Run()
 }
