@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -543,6 +544,67 @@ func TestNetnsR1Overrun(t *testing.T) {
 	}
 	if diff := cmp.Diff(lastStates(fresh.seen), lastStates(k.seen)); diff != "" {
 		t.Errorf("states after the overrun (-fresh +ours):\n%s", diff)
+	}
+}
+
+// R2: while interfaces come and go, every dump is interrupted. What such dumps do not find out is found out afterwards.
+func TestNetnsR2Churn(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	var add, del, churn strings.Builder
+	for i := range 300 {
+		fmt.Fprintf(&add, "link add name d%d type veth peer name e%d\n", i, i)
+	}
+	for i := range 20 {
+		fmt.Fprintf(&del, "link del dev d%d\n", i)
+	}
+	for i := range 400 {
+		fmt.Fprintf(&churn, "link add name c%d type veth peer name f%d\nlink del dev c%d\n", i, i, i)
+	}
+	batch(t, add.String())
+	var stuck atomic.Bool
+	freed := make(chan struct{})
+	slow := New()
+	slow.buffer = 4096
+	slow.stall = func() {
+		if stuck.Load() {
+			<-freed
+		}
+	}
+	k := listenTo(t, slow)
+	stuck.Store(true)
+	batch(t, del.String()) // nobody reads this, and the buffer overflows
+	churned := make(chan struct{})
+	go func() { defer close(churned); batch(t, churn.String()) }()
+	time.AfterFunc(20*time.Millisecond, func() { stuck.Store(false); close(freed) })
+	<-churned
+	for i := range 20 {
+		k.until(fmt.Sprintf("link.removed d%d", i))
+	}
+	k.mark()
+	there := map[string]int{}
+	for _, e := range k.seen {
+		switch e.Name {
+		case "link.added":
+			there[e.Subject]++
+		case "link.removed":
+			there[e.Subject]--
+		}
+	}
+	for name, n := range there {
+		if gone := !strings.ContainsAny(name[:1], "del") || n != 1; gone && n != 0 {
+			t.Errorf("%s: %d more times added than removed", name, n)
+		}
+	}
+}
+
+// batch gives commands to ip(8).
+func batch(t *testing.T, commands string) {
+	cmd := exec.Command("ip", "-batch", "-")
+	cmd.Stdin = strings.NewReader(commands)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("ip -batch: %v\n%s", err, out)
 	}
 }
 

@@ -29,7 +29,10 @@ import (
 const bufferSize = 8 << 20
 
 // maxRetries is how often an interrupted dump is made again before it is taken without dropping what it did not show.
-const maxRetries = 10
+const maxRetries = 4
+
+// maxDelay bounds how long after the end of a churn the state is wrong at the most.
+const maxDelay = 2 * time.Second
 
 // Source is the kernel as a source of events.
 type Source struct {
@@ -358,7 +361,7 @@ func (s *Source) dumped() {
 		s.dumps[0].tries++
 		return
 	default: // what is gone may still stand in the table: look again when there is more peace
-		s.delay = min(max(2*s.delay, 250*time.Millisecond), 10*time.Second)
+		s.delay = min(max(2*s.delay, 250*time.Millisecond), maxDelay)
 		s.again = time.Now().Add(s.delay)
 	}
 	s.dumps = s.dumps[1:]

@@ -399,12 +399,16 @@ func TestNetnsS5Names(t *testing.T) {
 		seen[f[0]] = true
 	}
 	var watched []string
-	for _, r := range h.seen() {
-		if r.Kind == "event" {
-			v, _ := r.Event.Get("interface")
-			watched = append(watched, v)
+	h.eventually("all records", func() bool {
+		watched = nil
+		for _, r := range h.seen() {
+			if r.Kind == "event" {
+				v, _ := r.Event.Get("interface")
+				watched = append(watched, v)
+			}
 		}
-	}
+		return len(watched) == len(made)
+	})
 	for _, name := range made {
 		if !seen[name] || !slices.Contains(watched, name) {
 			t.Errorf("%q: seen by its hook: %v, by a watcher: %v", name, seen[name], slices.Contains(watched, name))
