@@ -1,7 +1,6 @@
 package hookspec
 
 import (
-	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
@@ -118,18 +117,6 @@ func (l *loader) single(path string) {
 	}
 }
 
-// orphans tells of drop-ins for hooks that do not exist.
-func (l *loader) orphans() {
-	for hook, files := range l.dropIns {
-		for _, path := range files {
-			l.entry(hook, path, StateIgnored, "there is no hook "+events.Show(hook))
-		}
-	}
-	for _, faults := range l.dropInFaults {
-		l.faults = append(l.faults, faults.asDoubts()...)
-	}
-}
-
 func (l *loader) entry(name, path, state, reason string) {
 	l.entries = append(l.entries, Entry{Name: name, Path: path, State: state, Reason: reason, Named: l.named})
 }
@@ -241,40 +228,6 @@ func (l *loader) settle(here map[string]string, c *candidate) {
 	}
 }
 
-func (l *loader) dropInDir(hook, dir string, distrust error) {
-	if distrust == nil {
-		_, distrust = l.Trust.Resolve(dir)
-	}
-	if distrust != nil {
-		f := fileFault(dir, hook, "nothing in it is used", "%s", reason(distrust))
-		f.Doubt = l.Lenient
-		l.dropInFaults[hook] = append(l.dropInFaults[hook], f)
-		if !l.Lenient {
-			return
-		}
-	}
-	for _, f := range l.readDir(dir) {
-		l.dropIn(hook, filepath.Join(dir, f.Name()), f.Name())
-	}
-}
-
-func (l *loader) dropIn(hook, path, base string) {
-	if l.dropIns[hook] == nil {
-		l.dropIns[hook] = map[string]string{}
-	}
-	first, taken := l.dropIns[hook][base]
-	switch why := leftover(base); {
-	case why != "":
-		l.entry(hook, path, StateIgnored, why)
-	case !strings.HasSuffix(base, ".conf"):
-		l.entry(hook, path, StateIgnored, "a drop-in's name ends in .conf")
-	case taken:
-		l.entry(hook, path, StateOverridden, "by "+events.Show(first))
-	default:
-		l.dropIns[hook][base] = path
-	}
-}
-
 // policies lists policy files, which this version does not apply.
 func (l *loader) policies(dir string) {
 	if _, err := os.Stat(dir); os.IsNotExist(err) && l.NeedPolicies {
@@ -319,88 +272,4 @@ func (l *loader) parse(c *candidate) {
 		l.hooks = append(l.hooks, hook)
 	}
 	l.faults = append(l.faults, c.faults...)
-}
-
-// takeDropIns reads the drop-ins of a hook in the order of their names.
-func (l *loader) takeDropIns(c *candidate) []Source {
-	c.faults = append(c.faults, l.dropInFaults[c.name]...)
-	delete(l.dropInFaults, c.name)
-	files := l.dropIns[c.name]
-	delete(l.dropIns, c.name)
-	var sources []Source
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		path := files[name]
-		l.entry(c.name, path, StateDropIn, "")
-		text, fi, err := l.open(c, path)
-		switch {
-		case err != nil:
-		case isNull(fi) || text == "": // masks a drop-in of the same name
-		case !fi.Mode().IsRegular() || len(text) > maxFile:
-			c.faults = append(c.faults, fileFault(path, c.name, "", "it is no regular file of at most 1 MiB"))
-		default:
-			sources = append(sources, Source{Path: path, Text: text})
-		}
-	}
-	return sources
-}
-
-// program checks what the hook executes. A program that is not there is a doubt: it may come later, and running the
-// hook fails with the reason.
-func (l *loader) program(c *candidate, h *Hook) {
-	path, place := h.Program()
-	if h.Script {
-		l.interpreter(c)
-		return // else it has been judged as the file it is
-	}
-	if path == "" {
-		return
-	}
-	if _, err := os.Stat(h.Dir); err != nil {
-		c.faults = append(c.faults, Fault{Place: h.settingPlace("WorkingDirectory"), Hook: h.Name, Doubt: true,
-			Msg: "the working directory " + events.Show(h.Dir) + " is not there: " + reason(err)})
-	}
-	resolved, err := l.Trust.Resolve(path)
-	f := Fault{Place: place, Hook: h.Name}
-	switch {
-	case os.IsNotExist(err):
-		f.Msg, f.Doubt = "there is no "+events.Show(path), true
-	case err != nil:
-		f.Msg, f.Doubt = reason(err), l.Lenient
-	default:
-		if f.Msg = notExecutable(resolved); f.Msg == "" {
-			return
-		}
-	}
-	c.faults = append(c.faults, f)
-}
-
-// interpreter looks for what the first line of a script names.
-func (l *loader) interpreter(c *candidate) {
-	line, _, _ := strings.Cut(c.source.Text, "\n")
-	rest, found := strings.CutPrefix(line, "#!")
-	words := strings.Fields(rest)
-	doubt := Fault{Place: Place{c.path, 1, 1}, Hook: c.name, Doubt: true}
-	switch {
-	case !found || len(words) == 0:
-		doubt.Msg, doubt.Hint = "the script has no #! line, and the kernel will not run it", "begin it with #!/bin/sh"
-	default:
-		if _, err := os.Stat(words[0]); err == nil {
-			return
-		}
-		doubt.Msg = "there is no interpreter " + events.Show(words[0])
-	}
-	c.faults = append(c.faults, doubt)
-}
-
-func notExecutable(path string) string {
-	fi, err := os.Stat(path)
-	switch {
-	case err != nil:
-		return reason(err)
-	case !fi.Mode().IsRegular():
-		return events.Show(path) + " is no regular file"
-	case fi.Mode()&0o111 == 0:
-		return fmt.Sprintf("%s is not executable (mode %04o)", events.Show(path), fi.Mode().Perm())
-	}
-	return ""
 }

@@ -11,8 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"syscall"
@@ -27,12 +25,6 @@ import (
 // bufferSize is what is asked for as the socket's receive buffer; the kernel doubles it. It holds about 3600 messages
 // about links, and costs memory only while they wait.
 const bufferSize = 8 << 20
-
-// maxRetries is how often an interrupted dump is made again before it is taken without dropping what it did not show.
-const maxRetries = 4
-
-// maxDelay bounds how long after the end of a churn the state is wrong at the most.
-const maxDelay = 2 * time.Second
 
 // Source is the kernel as a source of events.
 type Source struct {
@@ -65,16 +57,6 @@ type Source struct {
 
 	buffer int    // bytes asked for
 	stall  func() // called before each reading; tests make the reader slow with it
-}
-
-// dump is a request for all objects of a kind.
-type dump struct {
-	request     uint16
-	family      int
-	seq         uint32
-	full        bool // one of those that together show everything
-	interrupted bool
-	tries       int
 }
 
 // New makes a source. Nothing is opened before Run.
@@ -180,27 +162,6 @@ func (s *Source) session(ctx context.Context) error {
 	}
 }
 
-// resync dumps everything again where messages were lost, or where the last dump could not be finished in peace.
-func (s *Source) resync() {
-	switch {
-	case s.dumpsAll():
-	case s.lost:
-		s.lost, s.untold = false, s.begun
-		if s.begun {
-			s.origin = events.SourceResync
-		}
-		s.dumpAll()
-	case !s.again.IsZero() && time.Now().After(s.again):
-		s.again = time.Time{}
-		s.dumps = append(s.dumps, everything()...)
-	}
-}
-
-// dumpsAll says whether dumps of everything are under way.
-func (s *Source) dumpsAll() bool {
-	return slices.ContainsFunc(s.dumps, func(d dump) bool { return d.full })
-}
-
 // wait sleeps until there is something to read or Run shall end.
 func (s *Source) wait() error {
 	fds := []unix.PollFd{{Fd: int32(s.sock.GetFd()), Events: unix.POLLIN}, {Fd: int32(s.wake), Events: unix.POLLIN}}
@@ -298,180 +259,4 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 func (s *Source) lose() {
 	s.overruns.Add(1)
 	s.lost = true
-}
-
-// dumpAll asks for the whole state, and holds events back until it is there. Other dumps that wait are part of it.
-func (s *Source) dumpAll() {
-	s.hold = true
-	begun := 0
-	if s.sent {
-		begun = 1
-	}
-	s.dumps = append(s.dumps[:begun:begun], everything()...)
-}
-
-func everything() []dump {
-	return []dump{{request: unix.RTM_GETLINK, full: true}, {request: unix.RTM_GETADDR, full: true},
-		{request: unix.RTM_GETROUTE, family: unix.AF_INET, full: true}, {request: unix.RTM_GETROUTE, family: unix.AF_INET6, full: true}}
-}
-
-// dumpRoutes asks for the routes of a family unless that dump is still to come anyway.
-func (s *Source) dumpRoutes(family int) {
-	begun := 0
-	if s.sent {
-		begun = 1
-	}
-	for _, d := range s.dumps[begun:] {
-		if d.request == unix.RTM_GETROUTE && d.family == family {
-			return
-		}
-	}
-	s.dumps = append(s.dumps, dump{request: unix.RTM_GETROUTE, family: family})
-}
-
-// request sends the first dump that waits; a socket has one under way at a time.
-func (s *Source) request() error {
-	if s.sent || len(s.dumps) == 0 {
-		return nil
-	}
-	d := &s.dumps[0]
-	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
-	req.AddData(nl.NewIfInfomsg(d.family))
-	d.seq, d.interrupted = req.Seq, false
-	s.table.gen++
-	s.sent = true
-	// Not s.sock.Send: it sends to the groups as well, which only root may (netlink v1.3.1, NetlinkSocket.Send).
-	if err := unix.Sendto(s.sock.GetFd(), req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("cannot ask the kernel for its state: %w", err)
-	}
-	return nil
-}
-
-// dumped ends the dump that is under way: what it did not show is gone, unless changes interrupted it, which asks for
-// another one.
-func (s *Source) dumped() {
-	d := s.dumps[0]
-	s.sent = false
-	switch {
-	case !d.interrupted:
-		for _, index := range s.table.sweep(d) {
-			s.touched[index] = true
-		}
-	case d.tries < maxRetries:
-		s.dumps[0].tries++
-		return
-	default: // what is gone may still stand in the table: look again when there is more peace
-		s.delay = min(max(2*s.delay, 250*time.Millisecond), maxDelay)
-		s.again = time.Now().Add(s.delay)
-	}
-	s.dumps = s.dumps[1:]
-	if d.full && !s.dumpsAll() {
-		if s.again.IsZero() {
-			s.delay = 0
-		}
-		if s.hold && !s.lost {
-			s.release()
-		}
-	}
-	s.tell()
-}
-
-// release ends the time in which nothing was told.
-func (s *Source) release() {
-	s.hold = false
-	if s.untold {
-		s.untold = false
-		s.push(events.Event{Name: "hookd.lost", Subject: "hookd/", Source: events.SourceHookd, Time: time.Now(),
-			Params: []events.Param{{Key: "overruns", Value: fmt.Sprint(s.overruns.Load())}}})
-	}
-	for index := range s.told {
-		s.touched[index] = true
-	}
-	s.tell()
-	if !s.begun {
-		s.begun = true
-		close(s.ready)
-	}
-	s.origin = events.SourceKernel
-}
-
-// tell makes events of the difference between what was told and what is true now, for what messages have touched.
-func (s *Source) tell() {
-	if s.hold {
-		return
-	}
-	origin, now := s.origin, time.Now()
-	emit := func(list []events.Event) {
-		for _, e := range list {
-			e.Source, e.Time = origin, now
-			s.push(e)
-		}
-	}
-	for _, index := range s.indexes() {
-		v := s.table.view(index)
-		emit(diffView(s.told[index].orMissing(), v))
-		s.told[index] = v
-		if !v.there {
-			delete(s.told, index)
-		}
-		delete(s.touched, index)
-	}
-	w := s.table.world()
-	emit(diffWorld(s.world, w))
-	s.world = w
-}
-
-// indexes lists what was touched in the order in which it is to be told: what is gone first, so that its name is free;
-// an interface with a new name after the one that had that name before.
-func (s *Source) indexes() []int {
-	waiting := slices.Sorted(maps.Keys(s.touched))
-	if len(waiting) < 2 {
-		return waiting
-	}
-	slices.SortStableFunc(waiting, func(a, b int) int { return s.living(a) - s.living(b) })
-	holder := map[string]int{} // of a name that hooks know, among those that wait
-	for _, index := range waiting {
-		if v, known := s.told[index]; known {
-			holder[v.Name] = index
-		}
-	}
-	var out []int
-	placed := map[int]bool{}
-	var place func(index int)
-	place = func(index int) {
-		if placed[index] {
-			return
-		}
-		placed[index] = true // also ends a circle of swapped names
-		if other, held := holder[s.table.name(index)]; held {
-			place(other)
-		}
-		out = append(out, index)
-	}
-	for _, index := range waiting {
-		place(index)
-	}
-	return out
-}
-
-// living is 1 for an interface that is there, else 0.
-func (s *Source) living(index int) int {
-	if _, there := s.table.ifaces[index]; there {
-		return 1
-	}
-	return 0
-}
-
-func (s *Source) push(e events.Event) {
-	s.mu.Lock()
-	s.queue = append(s.queue, e)
-	s.mu.Unlock()
-}
-
-// flush wakes the consumer.
-func (s *Source) flush() {
-	select {
-	case s.filled <- struct{}{}:
-	default:
-	}
 }

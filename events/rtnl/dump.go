@@ -1,0 +1,144 @@
+package rtnl
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sys/unix"
+
+	"hookd/events"
+)
+
+// maxRetries is how often an interrupted dump is made again before it is taken without dropping what it did not show.
+const maxRetries = 4
+
+// maxDelay bounds how long after the end of a churn the state is wrong at the most.
+const maxDelay = 2 * time.Second
+
+// dump is a request for all objects of a kind.
+type dump struct {
+	request     uint16
+	family      int
+	seq         uint32
+	full        bool // one of those that together show everything
+	interrupted bool
+	tries       int
+}
+
+func everything() []dump {
+	return []dump{{request: unix.RTM_GETLINK, full: true}, {request: unix.RTM_GETADDR, full: true},
+		{request: unix.RTM_GETROUTE, family: unix.AF_INET, full: true}, {request: unix.RTM_GETROUTE, family: unix.AF_INET6, full: true}}
+}
+
+// dumpAll asks for the whole state, and holds events back until it is there. Other dumps that wait are part of it.
+func (s *Source) dumpAll() {
+	s.hold = true
+	begun := 0
+	if s.sent {
+		begun = 1
+	}
+	s.dumps = append(s.dumps[:begun:begun], everything()...)
+}
+
+// dumpRoutes asks for the routes of a family unless that dump is still to come anyway.
+func (s *Source) dumpRoutes(family int) {
+	begun := 0
+	if s.sent {
+		begun = 1
+	}
+	for _, d := range s.dumps[begun:] {
+		if d.request == unix.RTM_GETROUTE && d.family == family {
+			return
+		}
+	}
+	s.dumps = append(s.dumps, dump{request: unix.RTM_GETROUTE, family: family})
+}
+
+// dumpsAll says whether dumps of everything are under way.
+func (s *Source) dumpsAll() bool {
+	return slices.ContainsFunc(s.dumps, func(d dump) bool { return d.full })
+}
+
+// request sends the first dump that waits; a socket has one under way at a time.
+func (s *Source) request() error {
+	if s.sent || len(s.dumps) == 0 {
+		return nil
+	}
+	d := &s.dumps[0]
+	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
+	req.AddData(nl.NewIfInfomsg(d.family))
+	d.seq, d.interrupted = req.Seq, false
+	s.table.gen++
+	s.sent = true
+	// Not s.sock.Send: it sends to the groups as well, which only root may (netlink v1.3.1, NetlinkSocket.Send).
+	if err := unix.Sendto(s.sock.GetFd(), req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("cannot ask the kernel for its state: %w", err)
+	}
+	return nil
+}
+
+// dumped ends the dump that is under way: what it did not show is gone, unless changes interrupted it, which asks for
+// another one.
+func (s *Source) dumped() {
+	d := s.dumps[0]
+	s.sent = false
+	switch {
+	case !d.interrupted:
+		for _, index := range s.table.sweep(d) {
+			s.touched[index] = true
+		}
+	case d.tries < maxRetries:
+		s.dumps[0].tries++
+		return
+	default: // what is gone may still stand in the table: look again when there is more peace
+		s.delay = min(max(2*s.delay, 250*time.Millisecond), maxDelay)
+		s.again = time.Now().Add(s.delay)
+	}
+	s.dumps = s.dumps[1:]
+	if d.full && !s.dumpsAll() {
+		if s.again.IsZero() {
+			s.delay = 0
+		}
+		if s.hold && !s.lost {
+			s.release()
+		}
+	}
+	s.tell()
+}
+
+// resync dumps everything again where messages were lost, or where the last dump could not be finished in peace.
+func (s *Source) resync() {
+	switch {
+	case s.dumpsAll():
+	case s.lost:
+		s.lost, s.untold = false, s.begun
+		if s.begun {
+			s.origin = events.SourceResync
+		}
+		s.dumpAll()
+	case !s.again.IsZero() && time.Now().After(s.again):
+		s.again = time.Time{}
+		s.dumps = append(s.dumps, everything()...)
+	}
+}
+
+// release ends the time in which nothing was told.
+func (s *Source) release() {
+	s.hold = false
+	if s.untold {
+		s.untold = false
+		s.push(events.Event{Name: "hookd.lost", Subject: "hookd/", Source: events.SourceHookd, Time: time.Now(),
+			Params: []events.Param{{Key: "overruns", Value: fmt.Sprint(s.overruns.Load())}}})
+	}
+	for index := range s.told {
+		s.touched[index] = true
+	}
+	s.tell()
+	if !s.begun {
+		s.begun = true
+		close(s.ready)
+	}
+	s.origin = events.SourceKernel
+}
