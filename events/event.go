@@ -115,7 +115,7 @@ func checkParam(spec Spec, p Param, seen map[string]bool) error {
 	case strings.IndexByte(p.Value, 0) >= 0:
 		return fmt.Errorf("parameter %s holds a NUL byte", p.Key)
 	case !spec.Has(p.Key):
-		return &UnknownError{What: "parameter", Name: p.Key, Of: spec.Name, Near: Nearest(p.Key, spec.ParamNames())}
+		return &unknownError{What: "parameter", Name: p.Key, Of: spec.Name, Near: Nearest(p.Key, spec.ParamNames())}
 	}
 	seen[p.Key] = true
 	return spec.checkValue(p)

@@ -85,7 +85,7 @@ func (p *Pattern) parseName(word string) error {
 func (p *Pattern) noEvent(word string) error {
 	for _, s := range table {
 		if family, _, _ := strings.Cut(s.Name, "."); isOutright(family) && p.name.Match(s.Name) {
-			return &UnknownError{What: "event", Name: word, Note: "the events " + family + ".* are named outright, not by a wildcard"}
+			return &unknownError{What: "event", Name: word, Note: "the events " + family + ".* are named outright, not by a wildcard"}
 		}
 	}
 	return nameError(word)
@@ -110,17 +110,17 @@ func nameError(name string) error {
 	family, _, _ := strings.Cut(name, ".")
 	for _, l := range later {
 		if l == family {
-			return &UnknownError{What: "event", Name: name, Note: "the events " + l + ".* are not in this version"}
+			return &unknownError{What: "event", Name: name, Note: "the events " + l + ".* are not in this version"}
 		}
 	}
 	if family == "user" {
-		return &UnknownError{What: "event", Name: name, Note: "write user. and a name of letters a-z, digits and -"}
+		return &unknownError{What: "event", Name: name, Note: "write user. and a name of letters a-z, digits and -"}
 	}
 	var names []string
 	for _, s := range table {
 		names = append(names, s.Name)
 	}
-	return &UnknownError{What: "event", Name: name, Near: Nearest(name, names)}
+	return &unknownError{What: "event", Name: name, Near: Nearest(name, names)}
 }
 
 func (p *Pattern) parseTerm(i int, word string) error {
@@ -157,7 +157,7 @@ func (p *Pattern) knows(key string) error {
 		}
 		near = append(near, spec.ParamNames()...)
 	}
-	return &UnknownError{What: "parameter", Name: key, Of: p.name.String(), Near: Nearest(key, near)}
+	return &unknownError{What: "parameter", Name: key, Of: p.name.String(), Near: Nearest(key, near)}
 }
 
 func (p *Pattern) spec(name string) Spec {
@@ -173,7 +173,7 @@ func atWord(i, off int, err error) error {
 	switch e := err.(type) {
 	case *globError:
 		return &PatternError{i, off + e.off, e.msg, e.hint}
-	case *UnknownError:
+	case *unknownError:
 		return &PatternError{i, off, e.message(), e.hint()}
 	}
 	return &PatternError{i, off, err.Error(), ""}

@@ -10,24 +10,24 @@ import (
 	"unicode/utf8"
 )
 
-// UnknownError is a name that means nothing, with the nearest one that does.
-type UnknownError struct {
+// unknownError is a name that means nothing, with the nearest one that does.
+type unknownError struct {
 	What, Name string
 	Of         string // what it would have to be part of
 	Near       string // empty when nothing is near
 	Note       string
 }
 
-func (e *UnknownError) Error() string { return hinted(e.message(), e.hint()) }
+func (e *unknownError) Error() string { return hinted(e.message(), e.hint()) }
 
-func (e *UnknownError) message() string {
+func (e *unknownError) message() string {
 	if e.Of != "" {
 		return fmt.Sprintf("%s has no %s %s", e.Of, e.What, Show(e.Name))
 	}
 	return fmt.Sprintf("unknown %s %s", e.What, Show(e.Name))
 }
 
-func (e *UnknownError) hint() string {
+func (e *unknownError) hint() string {
 	if e.Note != "" {
 		return e.Note
 	}

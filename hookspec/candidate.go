@@ -49,7 +49,7 @@ func (l *loader) read(c *candidate, isUnit bool) (why string) {
 	switch {
 	case text == "":
 		c.masked = true
-	case !isUnit && !HasHeader(text):
+	case !isUnit && !hasHeader(text):
 		return "it has no # [Hook] block before its first command, and its name does not end in .hook"
 	case !IsName(c.name):
 		c.refuse("letters, digits and _.@+-, a letter, digit or _ first, at most 100", "the file's name cannot be a hook's name")

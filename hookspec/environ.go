@@ -6,14 +6,14 @@ import (
 	"hookd/events"
 )
 
-// SearchPath is the PATH of every hook.
-const SearchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+// searchPath is the PATH of every hook.
+const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Environ is the whole environment of a job in the run with the given id. Nothing of hookd's own environment is in it
 // (failures: S8). The order is that of hookd.hook(5); a name comes once.
 func (j Job) Environ(e events.Event, run string) []string {
 	env := []string{
-		"PATH=" + SearchPath,
+		"PATH=" + searchPath,
 		"HOOK_NAME=" + j.Hook.Name,
 		"HOOK_INSTANCE=" + j.Instance,
 		"HOOK_RUN=" + run,

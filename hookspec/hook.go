@@ -89,13 +89,13 @@ type Setting struct {
 
 // Defaults of keys that are durations.
 const (
-	DefaultTimeout   = 30 * time.Second
-	DefaultKillAfter = 5 * time.Second
+	defaultTimeout   = 30 * time.Second
+	defaultKillAfter = 5 * time.Second
 )
 
 // newHook is a hook in which nothing was set.
 func newHook(name, path string) *Hook {
-	return &Hook{Name: name, Path: path, Timeout: DefaultTimeout, KillAfter: DefaultKillAfter, Dir: "/"}
+	return &Hook{Name: name, Path: path, Timeout: defaultTimeout, KillAfter: defaultKillAfter, Dir: "/"}
 }
 
 // IsName says whether s can name a hook: letters, digits and _.@+-, a letter, digit or _ first, at most 100 bytes.

@@ -100,7 +100,7 @@ func TestLoadMasks(t *testing.T) {
 	d.do(os.Symlink("a.hook", d.path("etc/b.hook")))
 	d.do(os.Symlink("//dev/null", d.path("etc/c.hook.d/x.conf")))
 	set := Load(d.opt, nil)
-	if got := set.Names(); !slices.Equal(got, []string{"c"}) || set.Hook("c").Timeout != DefaultTimeout {
+	if got := set.Names(); !slices.Equal(got, []string{"c"}) || set.Hook("c").Timeout != defaultTimeout {
 		t.Errorf("in force: %v\n%s", got, d.describe(set))
 	}
 }

@@ -249,8 +249,8 @@ func header(lines []unitfile.Line) ([]unitfile.Line, bool) {
 	return out, len(out) > 0
 }
 
-// HasHeader says whether a script declares a hook.
-func HasHeader(text string) bool {
+// hasHeader says whether a script declares a hook.
+func hasHeader(text string) bool {
 	_, found := header(unitfile.Lines(text))
 	return found
 }

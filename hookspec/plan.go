@@ -207,9 +207,9 @@ func required(jobs []Job, h *Hook) []int {
 	return out
 }
 
-// Explain lists every hook of the set that does not run for the plan's event, with the first reason, by name: those of
+// explain lists every hook of the set that does not run for the plan's event, with the first reason, by name: those of
 // the plan, those with no On= line for it, and the names that no usable hook stands behind.
-func (s *Set) Explain(p Plan) []Refusal {
+func (s *Set) explain(p Plan) []Refusal {
 	why := map[string]Refusal{}
 	for _, e := range s.Entries {
 		switch {

@@ -23,7 +23,7 @@ type JobPlan struct {
 // Report describes what an event would make run in this set, and why every other hook does not. The id of a run, which
 // is not known before, is shown as RUN.
 func (s *Set) Report(p Plan) PlanReport {
-	r := PlanReport{Event: p.Event, Jobs: []JobPlan{}, Refused: s.Explain(p)}
+	r := PlanReport{Event: p.Event, Jobs: []JobPlan{}, Refused: s.explain(p)}
 	for _, j := range p.Jobs {
 		r.Jobs = append(r.Jobs, JobPlan{
 			Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Program: events.Bytes(j.Program),

@@ -46,7 +46,7 @@ func listenTo(t *testing.T, source *Source) *kernel {
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	select {
-	case <-k.source.Ready():
+	case <-k.source.ready:
 	case <-time.After(patience):
 		t.Fatal("the source is never ready")
 	}

@@ -34,7 +34,7 @@ type Source struct {
 
 	overruns atomic.Int64
 	foreign  atomic.Int64
-	ready    chan struct{}
+	ready    chan struct{} // closed when the events of the state found at start are in the queue
 
 	// Owned by the goroutine of Run:
 	sock    *nl.NetlinkSocket
@@ -72,9 +72,6 @@ func (s *Source) Overruns() int64 { return s.overruns.Load() }
 
 // Foreign counts messages that did not come from the kernel; they are not read (failures: S13).
 func (s *Source) Foreign() int64 { return s.foreign.Load() }
-
-// Ready is closed when the events of the state found at start are in the queue.
-func (s *Source) Ready() <-chan struct{} { return s.ready }
 
 // Next waits for events and returns all that are there, in order.
 func (s *Source) Next(ctx context.Context) ([]events.Event, error) {

@@ -112,7 +112,7 @@ func (s *splitter) escape() error {
 		}
 		return nil
 	}
-	b, n, err := Unescape(s.text[s.at:])
+	b, n, err := unescape(s.text[s.at:])
 	if err != nil {
 		return &WordError{s.at, err.Error()}
 	}
@@ -121,9 +121,9 @@ func (s *splitter) escape() error {
 	return nil
 }
 
-// Unescape reads the escape that text begins with and returns the bytes it stands for and its own length. The escapes
+// unescape reads the escape that text begins with and returns the bytes it stands for and its own length. The escapes
 // are those of systemd.syntax(7), "C-style escapes". An escaped NUL is refused: no argument can hold one.
-func Unescape(text string) ([]byte, int, error) {
+func unescape(text string) ([]byte, int, error) {
 	if len(text) < 2 {
 		return nil, 0, fmt.Errorf("a backslash ends the value")
 	}
@@ -171,16 +171,16 @@ func Quote(word string) string {
 	if word != "" && word != ";" && strings.IndexFunc(word, special) < 0 && utf8.ValidString(word) {
 		return word
 	}
-	return `"` + Escape(word, `"`) + `"`
+	return `"` + escape(word, `"`) + `"`
 }
 
 func special(r rune) bool {
 	return r <= ' ' || r == '"' || r == '\'' || r == '\\' || r == 0x7f || !strconv.IsPrint(r)
 }
 
-// Escape writes the bytes of a word with every control byte, backslash, unprintable character, byte that is no UTF-8
-// and each byte of also as an escape that Unescape reads.
-func Escape(word, also string) string {
+// escape writes the bytes of a word with every control byte, backslash, unprintable character, byte that is no UTF-8
+// and each byte of also as an escape that unescape reads.
+func escape(word, also string) string {
 	var b strings.Builder
 	for i := 0; i < len(word); {
 		r, n := utf8.DecodeRuneInString(word[i:])
