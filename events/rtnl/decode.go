@@ -3,6 +3,7 @@ package rtnl
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -201,10 +202,16 @@ func decodeHops(b []byte) []Hop {
 	return hops
 }
 
-// messageError reads the errno of an NLMSG_ERROR; 0 is an acknowledgement.
+// messageError reads the errno that an NLMSG_ERROR or NLMSG_DONE begins with; nil for success.
 func messageError(m syscall.NetlinkMessage) error {
-	if code := -int32(u32(m.Data)); code != 0 {
+	if code := -int32(u32(m.Data)); code > 0 {
 		return fmt.Errorf("the kernel refuses a dump: %w", unix.Errno(code))
 	}
 	return nil
+}
+
+// transient says whether a dump that was refused may work when it is asked for again.
+func transient(err error) bool {
+	return errors.Is(err, unix.ENOBUFS) || errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EBUSY) ||
+		errors.Is(err, unix.EINTR) || errors.Is(err, unix.EAGAIN)
 }

@@ -184,6 +184,9 @@ func (s *Source) drain() error {
 	for {
 		n, _, flags, from, err := unix.Recvmsg(s.sock.GetFd(), s.buf, nil, unix.MSG_DONTWAIT)
 		switch {
+		case errors.Is(err, unix.EAGAIN) && s.sent:
+			// A dump leaves nothing to read only when it has ended: its end, or its refusal, found no room in the buffer.
+			return s.answered(unix.EAGAIN)
 		case errors.Is(err, unix.EAGAIN):
 			return nil
 		case errors.Is(err, unix.EINTR):
@@ -225,15 +228,8 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
 			s.dumps[0].interrupted = true
 		}
-		switch m.Header.Type {
-		case unix.NLMSG_DONE:
-			if int32(u32(m.Data)) < 0 { // the kernel broke off
-				s.dumps[0].interrupted = true
-			}
-			s.dumped()
-			return s.request()
-		case unix.NLMSG_ERROR:
-			return messageError(m)
+		if m.Header.Type == unix.NLMSG_ERROR || m.Header.Type == unix.NLMSG_DONE {
+			return s.answered(messageError(m))
 		}
 	}
 	decoded, matters := decode(m)
@@ -250,6 +246,16 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 	}
 	s.tell()
 	return nil
+}
+
+// answered ends the dump that is under way; one that the kernel broke off counts as interrupted.
+func (s *Source) answered(err error) error {
+	if err != nil && !transient(err) {
+		return err
+	}
+	s.dumps[0].interrupted = s.dumps[0].interrupted || err != nil
+	s.dumped()
+	return s.request()
 }
 
 // lose notes that a message did not reach us.
