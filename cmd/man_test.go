@@ -123,3 +123,25 @@ func TestManualCommands(t *testing.T) {
 		}
 	}
 }
+
+// TestExamples runs the examples for the events that they are there for.
+func TestExamples(t *testing.T) {
+	const dir = "../examples/hooks"
+	set := hookspec.Load(hookspec.Options{Hooks: []string{dir}, NeedHooks: true, Trust: hookspec.TrustOf(), Accounts: hookspec.Host{}}, nil)
+	if len(set.Hooks) != 4 || len(set.Faults)+len(set.Doubts()) > 0 {
+		t.Fatalf("%d hooks, %v, %v", len(set.Hooks), set.Faults, set.Doubts())
+	}
+	for event, want := range map[string]string{
+		"link.up interface=eth0 type=ether mtu=1500":                                   "  eth0 is up (type ether, mtu 1500)\n",
+		"interface.state interface=eth0 from=carrier to=routable":                      "  eth0 went from carrier to routable\n",
+		"address.added interface=eth0 address=192.0.2.1 prefix-length=24 scope=global": "  eth0 can be reached at 192.0.2.1/24\n",
+		"user.hello":                           "  hello, world\n",
+		"hook.finished hook=hello result=done": "  the greeting is done\n",
+	} {
+		var out bytes.Buffer
+		args := append([]string{"--hooks", dir, "test", "--run"}, strings.Fields(event)...)
+		if status := hookctl.Main(args, hookspec.TrustOf(), &out, &out); status != 0 || !strings.Contains(out.String(), want) {
+			t.Errorf("%s: status %d, %s", event, status, out.String())
+		}
+	}
+}

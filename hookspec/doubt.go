@@ -2,6 +2,7 @@ package hookspec
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"hookd/events"
@@ -69,7 +70,7 @@ func (h *Hook) shell() []Fault {
 		word, _ := a.Expand(func(string) (string, bool) { return "", false })
 		f := Fault{Place: a.Place, Hook: h.Name, Hint: "there is no shell; write Exec=/bin/sh -c '…'"}
 		switch name := strings.Trim(word, "${}"); {
-		case strings.Contains(" | || & && > >> < 2> 2>&1 ", " "+word+" ") && word != "":
+		case slices.Contains(strings.Fields("| || & && > >> < 2> 2>&1"), word):
 			f.Msg = word + " is an argument like any other"
 		case strings.HasPrefix(word, "$") && isVariable(name):
 			f.Msg = word + " is not replaced"
@@ -100,7 +101,7 @@ func (h *Hook) neverValued() []Fault {
 	for _, on := range h.On {
 		for _, t := range on.Terms {
 			values := on.values(t.Key)
-			if len(values) == 0 || !t.Glob.Plain() || strings.Contains(" "+strings.Join(values, " ")+" ", " "+t.Glob.Text()+" ") {
+			if len(values) == 0 || !t.Glob.Plain() || slices.Contains(values, t.Glob.Text()) {
 				continue
 			}
 			out = append(out, Fault{Place: on.Place, Hook: h.Name, Hint: events.DidYouMean(events.Nearest(t.Glob.Text(), values)),
@@ -129,8 +130,11 @@ func (t Trigger) values(key string) []string {
 // loops finds hooks whose results start each other. The chain that an event carries ends such a loop after one turn.
 func (s *Set) loops() []Fault {
 	g := make(graph, len(s.Hooks))
-	for i, from := range s.Hooks {
-		for j, to := range s.Hooks {
+	for j, to := range s.Hooks {
+		if !has(s.byEvent["hook.finished"], to.Name) && !has(s.byEvent["hook.failed"], to.Name) {
+			continue
+		}
+		for i, from := range s.Hooks {
 			if to.hears(from, i == j) {
 				g[i] = append(g[i], j)
 			}

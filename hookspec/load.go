@@ -86,8 +86,8 @@ type loader struct {
 	named        bool                         // the file that is read was named by hand
 	hooks        []*Hook
 	refused      []*Hook
-	beside       map[string]bool
-	unread       []string // directories that could not be read
+	beside       map[string]bool // names in the directories of single files
+	unread       []string        // directories that could not be read
 	entries      []Entry
 	faults       Faults
 }
@@ -108,11 +108,11 @@ func (l *loader) single(path string) {
 	l.named = true
 	defer func() { l.named = false }()
 	l.file(map[string]string{}, dir, base, nil)
+	name := strings.TrimSuffix(base, ".hook")
 	for _, f := range l.readDir(dir) {
-		name, isUnit := strings.CutSuffix(f.Name(), ".hook")
-		l.beside[name] = true
-		if drops := strings.TrimSuffix(base, ".hook") + ".hook.d"; f.Name() == drops && !isUnit {
-			l.dropInDir(strings.TrimSuffix(base, ".hook"), filepath.Join(dir, drops), nil)
+		l.beside[strings.TrimSuffix(f.Name(), ".hook")] = true
+		if f.Name() == name+".hook.d" {
+			l.dropInDir(name, filepath.Join(dir, f.Name()), nil)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -55,12 +56,8 @@ func newOutput() (*output, error) {
 		w.Close()
 	}
 	o := &output{read: r, child: child, copied: make(chan struct{})}
-	var st unix.Stat_t
-	if err := unix.Fstat(int(r.Fd()), &st); err == nil {
-		o.inode = st.Ino
-	}
-	if err := unix.SetNonblock(int(r.Fd()), true); err != nil { // Fd makes it blocking
-		return nil, err
+	if fi, err := r.Stat(); err == nil {
+		o.inode = fi.Sys().(*syscall.Stat_t).Ino
 	}
 	go o.copy() // ends when close sets a deadline
 	return o, nil

@@ -93,6 +93,12 @@ func (e *Executor) Describe() string { return e.groups.describe() }
 
 // Close takes away what jobs needed while they ran. Processes that were left behind stay.
 func (e *Executor) Close() {
+	e.letGo()
+	e.groups.close()
+}
+
+// letGo prepares what was left behind for a time without us.
+func (e *Executor) letGo() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, g := range e.left {
@@ -100,7 +106,6 @@ func (e *Executor) Close() {
 			letGo(pid, g.pipe)
 		}
 	}
-	e.groups.close()
 }
 
 // Execute implements runner.Executor.
@@ -225,9 +230,8 @@ func (e *Executor) startRetrying(cmd *exec.Cmd, t runner.Task) (group, error) {
 			return g, err
 		}
 		time.Sleep(10 * time.Millisecond)
-		again := *cmd
-		*cmd = exec.Cmd{Path: again.Path, Args: again.Args, Env: again.Env, Dir: again.Dir, Stdin: again.Stdin,
-			Stdout: again.Stdout, Stderr: again.Stderr, SysProcAttr: again.SysProcAttr}
+		*cmd = exec.Cmd{Path: cmd.Path, Args: cmd.Args, Env: cmd.Env, Dir: cmd.Dir, Stdin: cmd.Stdin,
+			Stdout: cmd.Stdout, Stderr: cmd.Stderr, SysProcAttr: cmd.SysProcAttr} // one is started once only
 	}
 }
 

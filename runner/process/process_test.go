@@ -41,7 +41,7 @@ func each(t *testing.T, test func(t *testing.T, e *Executor)) {
 		e := &Executor{trust: hookspec.TrustOf(), groups: g}
 		defer func() {
 			e.Close()
-			if dirs, _ := filepath.Glob(g.base + "/r*.test"); len(dirs) > 0 && !strings.Contains(t.Name(), "LeftBehind") {
+			if dirs, _ := filepath.Glob(g.base + "/r*.test"); len(dirs) > 0 && !strings.Contains(t.Name(), "LeftBehind") && !strings.Contains(t.Name(), "LetGo") {
 				t.Errorf("groups are left: %v", dirs)
 			}
 		}()
@@ -258,6 +258,37 @@ sh -c 'echo $PPID >/dev/null'; echo $! >daemon`, dir)
 			}
 		}
 	})
+}
+
+// When hookd ends, writes of what was left behind must not block for ever on a pipe that nobody reads.
+func TestLetGo(t *testing.T) {
+	each(t, func(t *testing.T, e *Executor) {
+		file := filepath.Join(t.TempDir(), "daemon")
+		execute(e, task(t, "", "sleep 1000 & echo $! >"+file))
+		pid := pidIn(t, file)
+		defer unix.Kill(pid, unix.SIGKILL)
+		if nonblocking(t, pid) {
+			t.Error("writes fail while hookd is there to read")
+		}
+		if e.letGo(); !nonblocking(t, pid) {
+			t.Error("writes would block")
+		}
+	})
+}
+
+// nonblocking reads the flags of a process's standard output (proc_pid_fdinfo(5)).
+func nonblocking(t *testing.T, pid int) bool {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/fdinfo/1", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "flags:")
+	flags, err := strconv.ParseInt(strings.Fields(rest)[0], 8, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return flags&unix.O_NONBLOCK != 0
 }
 
 func exists(pid int) bool {
