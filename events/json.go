@@ -41,5 +41,6 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 	for _, k := range sortedKeys(w.Parameters) {
 		e.Params = append(e.Params, Param{k, string(w.Parameters[k])})
 	}
+	_, e.Also = spec.subject(*e)
 	return nil
 }

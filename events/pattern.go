@@ -221,6 +221,24 @@ func (p Pattern) Against(e Event) string {
 	return ""
 }
 
+// MayMean says whether the pattern may mean an event about the same thing as this one: it judges only the parameters
+// that are the same in all of them. Of events that tell of no state it means each for itself.
+func (p Pattern) MayMean(e Event) bool {
+	if _, isState := e.Phase(); !isState {
+		return p.Match(e)
+	}
+	q := Pattern{name: p.name, names: []string{e.Name}}
+	for _, t := range p.Terms {
+		if _, carried := e.Get(t.Key); carried && slices.Contains(lasting[:], t.Key) {
+			q.Terms = append(q.Terms, t)
+		}
+	}
+	return q.Against(e) == ""
+}
+
+// lasting are parameters that do not change while their topic exists.
+var lasting = [...]string{"interface", "index", "kind", "type", "family", "address", "destination", "table"}
+
 func (p Pattern) anyOf(key, value string, carried bool) bool {
 	for _, t := range p.Terms {
 		if carried && !t.Not && t.Key == key && t.Glob.Match(value) {

@@ -1,0 +1,133 @@
+package events
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Told is the state of the world as events have told it: of each topic the last event, as long as something is there.
+// Only what sources saw counts, not what somebody emits. Whoever owns it may use it in one goroutine.
+type Told struct {
+	topics map[string]Event
+	links  map[string]Event // the last event of the topic "link", by index
+}
+
+// NewTold is a world of which nothing was told.
+func NewTold() *Told { return &Told{map[string]Event{}, map[string]Event{}} }
+
+// Real says whether a source saw the event happen.
+func (e Event) Real() bool {
+	return e.Source == SourceKernel || e.Source == SourceStart || e.Source == SourceResync
+}
+
+// Put takes an event in, and says whether it told of a state.
+func (t *Told) Put(e Event) bool {
+	p, ok := e.Phase()
+	if !ok || !e.Real() {
+		return false
+	}
+	if p.After == gone {
+		delete(t.topics, p.Topic)
+	} else {
+		t.topics[p.Topic] = e
+	}
+	if id, isLink := strings.CutPrefix(p.Topic, "link "); isLink {
+		delete(t.links, id)
+		if p.After != gone {
+			t.links[id] = e
+		}
+	}
+	return true
+}
+
+// Forget drops all topics of a family, which nobody reports any more.
+func (t *Told) Forget(family string) {
+	for topic, e := range t.topics {
+		if e.Family() == family {
+			delete(t.topics, topic)
+		}
+	}
+}
+
+// List is the state as the events that lead to it from nothing, interface by interface, the host last. Their source is
+// start; they carry the present name and values of their interface.
+func (t *Told) List(now time.Time) []Event {
+	out := make([]Event, 0, len(t.topics))
+	for _, e := range t.topics {
+		e = fromNothing(e)
+		index, _ := e.Get("index")
+		if link, there := t.links[index]; there && index != "" {
+			e = e.Of(link)
+		}
+		e.Source, e.Time, e.Cause, e.Also = SourceStart, now, nil, nil
+		out = append(out, e)
+	}
+	slices.SortFunc(out, func(a, b Event) int {
+		return cmp.Or(cmp.Compare(a.place(), b.place()), cmp.Compare(a.index(), b.index()), cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.String(), b.String()))
+	})
+	return out
+}
+
+// fromNothing makes of an event the one that would tell of its state for the first time.
+func fromNothing(e Event) Event {
+	switch e.Name {
+	case "link.changed", "link.renamed", "address.changed", "default-route.changed":
+		e.Name = e.Family() + ".added"
+		e.Params = without(e.Params, "old-")
+	case "interface.state":
+		e.Params = set(e.Params, "from", states[0])
+	}
+	return e
+}
+
+// Of is the event with the name and values of its interface as a later event about the same interface tells them.
+func (e Event) Of(link Event) Event {
+	for _, key := range []string{"interface", "mac", "mtu", "alias"} {
+		if v, there := link.Get(key); there {
+			e.Params = set(e.Params, key, v)
+		}
+	}
+	if spec, known := Lookup(e.Name); known {
+		e.Subject, _ = spec.subject(e)
+	}
+	return e
+}
+
+// place puts interfaces first, then routes and neighbors, then the host.
+func (e Event) place() int {
+	switch e.Family() {
+	case "link", "address", "interface":
+		return 0
+	case "route", "neighbor":
+		return 1
+	}
+	return 2
+}
+
+func (e Event) index() int {
+	text, _ := e.Get("index")
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+// rank is the order in which a new interface tells of itself, and the host of a new route.
+func (e Event) rank() int {
+	return slices.Index([]string{"link.added", "link.up", "address.added", "interface.state", "default-route.added", "network.online"}, e.Name)
+}
+
+// Holds says whether what an event told of is still so. What no source saw, and what tells of no state, always is.
+func (t *Told) Holds(e Event) bool {
+	p, ok := e.Phase()
+	if !ok || !e.Real() {
+		return true
+	}
+	last, there := t.topics[p.Topic]
+	if !there {
+		return p.After == gone
+	}
+	now, _ := last.Phase()
+	return now.After == p.After
+}
