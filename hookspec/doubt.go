@@ -13,7 +13,7 @@ import (
 func (s *Set) Doubts() Faults {
 	var out Faults
 	for _, h := range append(s.Hooks[:len(s.Hooks):len(s.Hooks)], s.refused...) {
-		for _, f := range [][]Fault{s.nobody(h), h.neverGiven(), h.neverValued(), h.shell()} {
+		for _, f := range [][]Fault{s.nobody(h), s.apart(h), h.neverGiven(), h.neverValued(), h.shell()} {
 			out = append(out, f...)
 		}
 	}
@@ -43,6 +43,18 @@ func (s *Set) nobody(h *Hook) []Fault {
 				f.Hint = events.DidYouMean(events.Nearest(r.String(), s.Names()))
 			}
 			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// apart finds hooks that require one which never runs in the same run: what settles makes a run of its own.
+func (s *Set) apart(h *Hook) []Fault {
+	var out []Fault
+	for _, r := range h.Requires {
+		if other := s.Hook(r.Text()); other != nil && other.Settle != h.Settle {
+			out = append(out, Fault{Place: r.Place, Hook: h.Name, Hint: "give both the same Settle=",
+				Msg: fmt.Sprintf("Requires= names %s, which has another Settle= and so never runs in the same run", r)})
 		}
 	}
 	return out

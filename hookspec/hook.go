@@ -6,6 +6,7 @@
 package hookspec
 
 import (
+	"strconv"
 	"time"
 
 	"hookd/events"
@@ -31,6 +32,13 @@ type Hook struct {
 	Timeout     time.Duration // 0: no limit
 	KillAfter   time.Duration
 	Abort       bool // a failure ends the run
+	Retry       int  // how often a job that failed is tried again
+	RetryDelay  time.Duration
+	Instance    Template      // one job at a time for each value; without it for each subject
+	WhenBusy    string        // one of the Busy words
+	Settle      time.Duration // how long a state must hold before the hook hears of it
+	RateLimit   Rate          // of each instance
+	SkipStart   bool          // what was there before hookd or the hook is no event
 	User, Group *Account
 	Dir         string // working directory, absolute
 	Environment []Variable
@@ -87,15 +95,39 @@ type Setting struct {
 	Place      Place
 }
 
-// Defaults of keys that are durations.
+// What becomes of an event that meets a job of its instance.
 const (
-	defaultTimeout   = 30 * time.Second
-	defaultKillAfter = 5 * time.Second
+	BusyQueue    = "queue"    // it waits
+	BusyReplace  = "replace"  // that job is ended, or does not begin, and the event takes its place
+	BusyMerge    = "merge"    // a job that has not begun gives way to the event
+	BusyParallel = "parallel" // it does not wait for anything but its own run's order
+)
+
+// Rate is how many jobs may begin within a time; the zero Rate knows no limit.
+type Rate struct {
+	Count int
+	Per   time.Duration
+}
+
+func (r Rate) String() string {
+	if r.Count == 0 {
+		return "infinity"
+	}
+	return strconv.Itoa(r.Count) + "/" + formatDuration(r.Per)
+}
+
+// Defaults of keys.
+const (
+	defaultTimeout    = 30 * time.Second
+	defaultKillAfter  = 5 * time.Second
+	defaultRetryDelay = time.Second
+	defaultRate       = 100 // a minute
 )
 
 // newHook is a hook in which nothing was set.
 func newHook(name, path string) *Hook {
-	return &Hook{Name: name, Path: path, Timeout: defaultTimeout, KillAfter: defaultKillAfter, Dir: "/"}
+	return &Hook{Name: name, Path: path, Timeout: defaultTimeout, KillAfter: defaultKillAfter, Dir: "/",
+		RetryDelay: defaultRetryDelay, WhenBusy: BusyQueue, RateLimit: Rate{defaultRate, time.Minute}}
 }
 
 // IsName says whether s can name a hook: letters, digits and _.@+-, a letter, digit or _ first, at most 100 bytes.

@@ -1,6 +1,7 @@
 package hookspec
 
 import (
+	"strconv"
 	"time"
 
 	"hookd/internal/unitfile"
@@ -78,7 +79,7 @@ func keys() []key {
 		later("ConditionUnitActive", true, condition(anyWord)),
 		later("ConditionInterfaceUp", true, condition(anyWord)),
 		later("ConditionParameter", true, condition(parameterName)),
-		later("Instance", false, (*parser).template),
+		scalar("Instance", func(h *Hook) *Template { return &h.Instance }, (*parser).template, Template.String),
 		scalar("Type", func(h *Hook) *string { return &h.kind }, (*parser).hookType, same),
 		scalar("Exec", func(h *Hook) *[]Arg { return &h.Exec }, (*parser).exec, showArgs),
 		later("Unit", false, (*parser).template),
@@ -86,12 +87,12 @@ func keys() []key {
 		scalar("Timeout", func(h *Hook) *time.Duration { return &h.Timeout }, (*parser).timeout, showTimeout),
 		scalar("KillAfter", func(h *Hook) *time.Duration { return &h.KillAfter }, (*parser).duration, formatDuration),
 		scalar("Failure", func(h *Hook) *bool { return &h.Abort }, (*parser).failure, showFailure),
-		later("Retry", false, (*parser).count),
-		later("RetryDelay", false, (*parser).duration),
-		later("WhenBusy", false, enum("queue", "replace", "merge", "parallel", "keep", "restart")),
-		later("Settle", false, (*parser).duration),
-		later("RateLimit", false, (*parser).rate),
-		later("OnStart", false, enum("replay", "skip")),
+		scalar("Retry", func(h *Hook) *int { return &h.Retry }, (*parser).count, strconv.Itoa),
+		scalar("RetryDelay", func(h *Hook) *time.Duration { return &h.RetryDelay }, (*parser).duration, formatDuration),
+		scalar("WhenBusy", func(h *Hook) *string { return &h.WhenBusy }, (*parser).whenBusy, same),
+		scalar("Settle", func(h *Hook) *time.Duration { return &h.Settle }, (*parser).duration, formatDuration),
+		scalar("RateLimit", func(h *Hook) *Rate { return &h.RateLimit }, (*parser).rate, Rate.String),
+		scalar("OnStart", func(h *Hook) *bool { return &h.SkipStart }, (*parser).onStart, showOnStart),
 		scalar("User", func(h *Hook) **Account { return &h.User }, (*parser).user, showAccount),
 		scalar("Group", func(h *Hook) **Account { return &h.Group }, (*parser).group, showAccount),
 		scalar("WorkingDirectory", func(h *Hook) *string { return &h.Dir }, (*parser).directory, same),

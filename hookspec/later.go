@@ -3,7 +3,6 @@ package hookspec
 import (
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 
 	"hookd/events"
@@ -17,25 +16,6 @@ func notYet[T any](p *parser, name string, v unitfile.Value, read func(*parser, 
 	if _, ok := read(p, v); ok {
 		p.fault(p.current(), "", "%s= is not in this version", name)
 	}
-}
-
-func (p *parser) count(v unitfile.Value) (uint64, bool) {
-	n, err := strconv.ParseUint(v.Text, 10, 16)
-	if err != nil {
-		p.at(v, 0, "", "%s is no number from 0 to 65535", events.Show(v.Text))
-	}
-	return n, err == nil
-}
-
-func (p *parser) rate(v unitfile.Value) (uint64, bool) {
-	count, span, found := strings.Cut(v.Text, "/")
-	n, err := strconv.ParseUint(count, 10, 16)
-	d, spanErr := parseDuration(strings.TrimSpace(span))
-	if !found || err != nil || n == 0 || spanErr != nil || d == 0 {
-		p.at(v, 0, "write 10/60s for ten in a minute", "%s is no rate", events.Show(v.Text))
-		return 0, false
-	}
-	return n, true
 }
 
 // states are what While= can name, with the keys of its terms; design of the values: hookd.hook(5).

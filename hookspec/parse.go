@@ -188,6 +188,7 @@ func (p *parser) checkParameters() {
 	for _, v := range p.hook.Environment {
 		p.checkUse(v.Value, v.Place, declared)
 	}
+	p.checkUse(p.hook.Instance, p.settingPlace("Instance"), declared)
 }
 
 // checkUse refuses a parameter that is not declared and that no event of the hook can carry.

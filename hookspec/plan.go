@@ -10,9 +10,10 @@ import (
 
 // Plan is what an event makes run: an ordered graph, nothing of which has run yet.
 type Plan struct {
-	Event   events.Event
-	Jobs    []Job     // in the order in which they start when nothing fails; ties by name
-	Refused []Refusal // hooks with an On= line for the event's name that do not run, with the first reason
+	Event    events.Event
+	Jobs     []Job     // in the order in which they start when nothing fails; ties by name
+	Settling []Job     // likewise, of hooks that hear of it when the state has held for Settle=; a run of its own
+	Refused  []Refusal // hooks with an On= line for the event's name that do not run, with the first reason
 }
 
 // Job is one hook for one event. After and Requires are indexes of jobs of the same plan.
@@ -36,19 +37,40 @@ type Refusal struct {
 // Plan decides what runs for an event. It is a function of the set and the event alone.
 func (s *Set) Plan(e events.Event) Plan {
 	plan := Plan{Event: e}
-	var hooks []*Hook
+	var now, settling []*Hook
 	jobs := map[string]Job{}
 	for _, h := range s.candidates(e) {
 		job, why := h.job(e)
-		if why != "" {
+		switch jobs[h.Name] = job; {
+		case why != "":
 			plan.Refused = append(plan.Refused, Refusal{h.Name, why, h.against(e) == ""})
+		case h.Settle > 0:
+			settling = append(settling, h)
+		default:
+			now = append(now, h)
+		}
+	}
+	plan.Jobs = s.order(e, plan.dropUnmet(now, s.reversed(e)), jobs)
+	plan.Settling = s.order(e, plan.dropUnmet(settling, s.reversed(e)), jobs)
+	sort.Slice(plan.Refused, func(i, k int) bool { return plan.Refused[i].Hook < plan.Refused[k].Hook })
+	return plan
+}
+
+// PlanFor decides what of the hooks with these names runs for an event that has held for their Settle=.
+func (s *Set) PlanFor(e events.Event, names []string) Plan {
+	plan := Plan{Event: e}
+	var hooks []*Hook
+	jobs := map[string]Job{}
+	for _, h := range s.candidates(e) {
+		if !slices.Contains(names, h.Name) {
 			continue
 		}
-		hooks = append(hooks, h)
-		jobs[h.Name] = job
+		job, why := h.job(e)
+		if jobs[h.Name] = job; why == "" {
+			hooks = append(hooks, h)
+		}
 	}
-	hooks = plan.dropUnmet(hooks, s.reversed(e))
-	plan.order(s, hooks, jobs)
+	plan.Jobs = s.order(e, plan.dropUnmet(hooks, s.reversed(e)), jobs)
 	return plan
 }
 
@@ -65,7 +87,7 @@ func (h *Hook) job(e events.Event) (Job, string) {
 	if e.Caused(h.Name) {
 		return Job{}, "a job of this hook led to the event"
 	}
-	j := Job{Hook: h, Instance: e.Subject, Params: h.sees(e)}
+	j := Job{Hook: h, Params: h.sees(e)}
 	for _, p := range h.Parameters {
 		if _, given := j.get(p.Name); !given {
 			return Job{}, "it requires the parameter " + absent(e, p.Name)
@@ -83,7 +105,7 @@ func (h *Hook) against(e events.Event) string {
 		}
 		why := on.Against(e)
 		if why == "" {
-			return ""
+			return h.againstStart(e)
 		}
 		if first == "" {
 			first = fmt.Sprintf("%s (%s)", why, on.Place)
@@ -93,6 +115,13 @@ func (h *Hook) against(e events.Event) string {
 		return "it has no On= line for " + e.Name
 	}
 	return first
+}
+
+func (h *Hook) againstStart(e events.Event) string {
+	if h.SkipStart && e.Source == events.SourceStart {
+		return "with OnStart=skip what was there before is no event"
+	}
+	return ""
 }
 
 // sees are the event's parameters and the declared defaults of those it lacks.
@@ -126,6 +155,17 @@ func (j *Job) expand(e events.Event) string {
 		if _, missing := v.Value.Expand(j.get); missing != "" {
 			return "Environment= uses the parameter " + absent(e, missing)
 		}
+	}
+	return j.setInstance(e)
+}
+
+func (j *Job) setInstance(e events.Event) string {
+	if j.Instance = e.Subject; len(j.Hook.Instance) == 0 {
+		return ""
+	}
+	text, missing := j.Hook.Instance.Expand(j.get)
+	if j.Instance = text; missing != "" {
+		return "Instance= uses the parameter " + absent(e, missing)
 	}
 	return ""
 }
@@ -170,29 +210,30 @@ func firstMissing(h *Hook, hooks []*Hook) string {
 	return ""
 }
 
-// order fills the plan's jobs in, sorted, with what each one waits for.
-func (p *Plan) order(s *Set, hooks []*Hook, jobs map[string]Job) {
-	g := s.edges(hooks, p.Event.Teardown())
+// order sorts the jobs of hooks and fills in what each one waits for.
+func (s *Set) order(e events.Event, hooks []*Hook, jobs map[string]Job) []Job {
+	var out []Job
+	g := s.edges(hooks, e.Teardown())
 	at := make([]int, len(hooks)) // index in hooks → index in the plan
 	for n, i := range g.sorted() {
 		at[i] = n
-		p.Jobs = append(p.Jobs, jobs[hooks[i].Name])
+		out = append(out, jobs[hooks[i].Name])
 	}
 	for i, after := range g {
 		for _, j := range after {
-			p.Jobs[at[j]].After = append(p.Jobs[at[j]].After, at[i])
+			out[at[j]].After = append(out[at[j]].After, at[i])
 		}
 	}
-	reversed := s.reversed(p.Event)
-	for n := range p.Jobs {
-		j := &p.Jobs[n]
+	reversed := s.reversed(e)
+	for n := range out {
+		j := &out[n]
 		slices.Sort(j.After)
 		j.After = slices.Compact(j.After)
 		if !reversed(j.Hook) && !s.cut[j.Hook.Name] {
-			j.Requires = required(p.Jobs, j.Hook)
+			j.Requires = required(out, j.Hook)
 		}
 	}
-	sort.Slice(p.Refused, func(i, k int) bool { return p.Refused[i].Hook < p.Refused[k].Hook })
+	return out
 }
 
 func required(jobs []Job, h *Hook) []int {
@@ -226,7 +267,7 @@ func (s *Set) explain(p Plan) []Refusal {
 	for _, r := range p.Refused {
 		why[r.Hook] = r
 	}
-	for _, j := range p.Jobs {
+	for _, j := range slices.Concat(p.Jobs, p.Settling) {
 		delete(why, j.Hook.Name)
 	}
 	out := []Refusal{}

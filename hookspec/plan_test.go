@@ -45,18 +45,25 @@ func eventOf(t testing.TB, words string) events.Event {
 	return e
 }
 
-// describePlan writes a plan as "hook(after …)(requires …)" and "!hook: reason".
+func describeJob(jobs []Job, j Job) string {
+	l := j.Hook.Name
+	if len(j.After) > 0 {
+		l += " after " + strings.Join(NamesOf(jobs, j.After), ",")
+	}
+	if len(j.Requires) > 0 {
+		l += " requires " + strings.Join(NamesOf(jobs, j.Requires), ",")
+	}
+	return l
+}
+
+// describePlan writes a plan as "hook(after …)(requires …)", "~hook" for one that settles, and "!hook: reason".
 func describePlan(p Plan) string {
 	var lines []string
 	for _, j := range p.Jobs {
-		l := j.Hook.Name
-		if len(j.After) > 0 {
-			l += " after " + strings.Join(p.namesOf(j.After), ",")
-		}
-		if len(j.Requires) > 0 {
-			l += " requires " + strings.Join(p.namesOf(j.Requires), ",")
-		}
-		lines = append(lines, l)
+		lines = append(lines, describeJob(p.Jobs, j))
+	}
+	for _, j := range p.Settling {
+		lines = append(lines, "~"+describeJob(p.Settling, j))
 	}
 	for _, r := range p.Refused {
 		lines = append(lines, "!"+r.Hook+": "+r.Reason)
@@ -98,6 +105,10 @@ func TestPlan(t *testing.T) {
 			"!a: Exec= uses the parameter alias, which the event does not carry"},
 		{"parameter of Environment", "-- a --\nOn=link.up\nEnvironment=A=%{alias}\n", "link.up interface=x",
 			"!a: Environment= uses the parameter alias, which the event does not carry"},
+		{"parameter of Instance", "-- a --\nOn=link.up\nInstance=%{alias}\n", "link.up interface=x",
+			"!a: Instance= uses the parameter alias, which the event does not carry"},
+		{"what settles is apart", "-- a --\nOn=link.up\nSettle=1s\n-- b --\nOn=link.up\nSettle=2s\nAfter=a\n-- c --\nOn=link.up\nAfter=a\n-- d --\nOn=link.up\nRequires=a\n", "link.up",
+			"c\n~a\n~b after a\n!d: it requires a, which does not run for this event"},
 		{"user events", "-- a --\nOn=user.*\n-- b --\nOn=user.hello\n-- c --\nOn=*\n", "user.bye", "a\nc\n!b: it has no On= line for user.bye"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -181,6 +192,8 @@ func TestDoubts(t *testing.T) {
 			"a.hook:2:4: doubt: a loop of events: the result of a starts b starts a (a hook does not run for an event that it led to, so the loop ends after one turn)"},
 		{"loop of one", "-- a --\nOn=hook.failed hook=a\n",
 			"a.hook:2:4: doubt: a loop of events: the result of a starts a (a hook does not run for an event that it led to, so the loop ends after one turn)"},
+		{"never in one run", "-- a --\nOn=link.up\nRequires=b c\nSettle=2s\n-- b --\nOn=link.up\n-- c --\nOn=link.up\nSettle=2s\n",
+			"a.hook:3:10: doubt: Requires= names b, which has another Settle= and so never runs in the same run (give both the same Settle=)"},
 		{"glob of oneself", "-- a --\nOn=link.up\nAfter=a*\n", "a.hook:3:7: doubt: After= names a*, and there is no such hook"},
 		{"shell", "-- a --\nOn=link.up\nExec=/bin/echo $MODE ${X} $5 | cat '>' x\n",
 			"a.hook:3:16: doubt: $MODE is not replaced (a parameter is written %{name}, and the hook finds variables in its environment)\n" +
@@ -221,6 +234,13 @@ Input=json
 Timeout=1h 30min 2s
 KillAfter=250ms
 Failure=abort
+Retry=3
+RetryDelay=90s
+Instance=%{interface}/%{name} x
+WhenBusy=merge
+Settle=1.5s
+RateLimit=12/1h
+OnStart=skip
 User=web
 Group=root
 WorkingDirectory=/var//tmp/

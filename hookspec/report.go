@@ -4,9 +4,10 @@ import "hookd/events"
 
 // PlanReport is a plan in the form in which it is shown and sent; hookctl(1) documents its JSON.
 type PlanReport struct {
-	Event   events.Event `json:"event"`
-	Jobs    []JobPlan    `json:"jobs"`
-	Refused []Refusal    `json:"refused"`
+	Event    events.Event `json:"event"`
+	Jobs     []JobPlan    `json:"jobs"`
+	Settling []JobPlan    `json:"settling,omitempty"`
+	Refused  []Refusal    `json:"refused"`
 }
 
 // JobPlan is one job of a plan. After and Requires name hooks of the same plan.
@@ -18,20 +19,29 @@ type JobPlan struct {
 	Environment []events.Bytes `json:"environment"`
 	After       []string       `json:"after,omitempty"`
 	Requires    []string       `json:"requires,omitempty"`
+	Settle      string         `json:"settle,omitempty"`
 }
 
 // Report describes what an event would make run in this set, and why every other hook does not. The id of a run, which
 // is not known before, is shown as RUN.
 func (s *Set) Report(p Plan) PlanReport {
-	r := PlanReport{Event: p.Event, Jobs: []JobPlan{}, Refused: s.explain(p)}
-	for _, j := range p.Jobs {
-		r.Jobs = append(r.Jobs, JobPlan{
+	return PlanReport{Event: p.Event, Jobs: p.report(p.Jobs), Settling: p.report(p.Settling), Refused: s.explain(p)}
+}
+
+func (p Plan) report(jobs []Job) []JobPlan {
+	out := []JobPlan{}
+	for _, j := range jobs {
+		plan := JobPlan{
 			Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Program: events.Bytes(j.Program),
 			Args: asBytes(j.Args), Environment: asBytes(j.Environ(p.Event, "RUN")),
-			After: p.namesOf(j.After), Requires: p.namesOf(j.Requires),
-		})
+			After: NamesOf(jobs, j.After), Requires: NamesOf(jobs, j.Requires),
+		}
+		if j.Hook.Settle > 0 {
+			plan.Settle = formatDuration(j.Hook.Settle)
+		}
+		out = append(out, plan)
 	}
-	return r
+	return out
 }
 
 func asBytes(list []string) []events.Bytes {
@@ -42,10 +52,11 @@ func asBytes(list []string) []events.Bytes {
 	return out
 }
 
-func (p Plan) namesOf(jobs []int) []string {
+// NamesOf are the hooks of some jobs of a list.
+func NamesOf(jobs []Job, which []int) []string {
 	var names []string
-	for _, j := range jobs {
-		names = append(names, p.Jobs[j].Hook.Name)
+	for _, j := range which {
+		names = append(names, jobs[j].Hook.Name)
 	}
 	return names
 }

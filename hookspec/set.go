@@ -20,6 +20,7 @@ type Set struct {
 	beside  map[string]bool // names that stand beside files that were read one by one
 
 	byEvent map[string][]*Hook // hooks with an On= line for the event's name; user events under "user.*"
+	byKind  map[string][]*Hook // hooks with Settle= and an On= line for events of the kind
 	cut     map[string]bool    // hooks whose own After=, Before= and Requires= order nothing because of a cycle
 }
 
@@ -28,7 +29,7 @@ func NewSet(hooks []*Hook) *Set { return newSet(&loader{hooks: hooks}, nil) }
 
 // newSet puts together what was loaded. A name that has faults now and was good in prev stays as it was there.
 func newSet(l *loader, prev *Set) *Set {
-	s := &Set{Entries: l.entries, Faults: l.faults, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, cut: map[string]bool{}}
+	s := &Set{Entries: l.entries, Faults: l.faults, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, byKind: map[string][]*Hook{}, cut: map[string]bool{}}
 	s.Hooks = append(l.hooks, s.keep(prev, l.hooks, l.unread)...)
 	sort.Slice(s.Hooks, func(i, j int) bool { return s.Hooks[i].Name < s.Hooks[j].Name })
 	sort.SliceStable(s.Entries, func(i, j int) bool {
@@ -38,6 +39,9 @@ func newSet(l *loader, prev *Set) *Set {
 	for _, h := range s.Hooks {
 		for _, name := range h.eventNames() {
 			s.byEvent[name] = append(s.byEvent[name], h)
+			if k := events.Kind(name); h.Settle > 0 && !has(s.byKind[k], h.Name) {
+				s.byKind[k] = append(s.byKind[k], h)
+			}
 		}
 	}
 	s.breakCycles()
@@ -132,6 +136,27 @@ func (h *Hook) eventNames() []string {
 		}
 	}
 	return names
+}
+
+// Settling are the hooks with Settle= that an event may concern: it, or what may follow on it, is one of their events.
+func (s *Set) Settling(e events.Event) []*Hook {
+	var out []*Hook
+	for _, h := range s.byKind[events.Kind(e.Name)] {
+		if slices.ContainsFunc(h.On, func(on Trigger) bool { return on.MayMean(e) }) {
+			out = append(out, h)
+		}
+	}
+	return out
+}
+
+// Asks says whether a hook has an On= line for events of the family.
+func (s *Set) Asks(family string) bool {
+	for name := range s.byEvent {
+		if strings.HasPrefix(name, family+".") {
+			return true
+		}
+	}
+	return false
 }
 
 // candidates are the hooks with an On= line for events of this name.

@@ -92,6 +92,13 @@ func showTimeout(d time.Duration) string {
 	return formatDuration(d)
 }
 
+func showOnStart(skip bool) string {
+	if skip {
+		return "skip"
+	}
+	return "replay"
+}
+
 func showFailure(abort bool) string {
 	if abort {
 		return "abort"

@@ -2,6 +2,7 @@ package hookspec
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -95,6 +96,42 @@ func (p *parser) timeout(v unitfile.Value) (time.Duration, bool) {
 		return 0, false
 	}
 	return d, ok
+}
+
+func (p *parser) count(v unitfile.Value) (int, bool) {
+	n, err := strconv.ParseUint(v.Text, 10, 16)
+	if err != nil {
+		p.at(v, 0, "", "%s is no number from 0 to 65535", events.Show(v.Text))
+	}
+	return int(n), err == nil
+}
+
+func (p *parser) rate(v unitfile.Value) (Rate, bool) {
+	if v.Text == "infinity" {
+		return Rate{}, true
+	}
+	count, span, found := strings.Cut(v.Text, "/")
+	n, err := strconv.ParseUint(count, 10, 16)
+	d, spanErr := parseDuration(strings.TrimSpace(span))
+	if !found || err != nil || n == 0 || spanErr != nil || d == 0 {
+		p.at(v, 0, "write 10/60s for ten in a minute, or infinity for no limit", "%s is no rate", events.Show(v.Text))
+		return Rate{}, false
+	}
+	return Rate{int(n), d}, true
+}
+
+func (p *parser) whenBusy(v unitfile.Value) (string, bool) {
+	word, ok := enum(BusyQueue, BusyReplace, BusyMerge, BusyParallel, "keep", "restart")(p, v)
+	if word == "keep" || word == "restart" {
+		p.at(v, 0, "", "WhenBusy=%s is for Type=service, which is not in this version", word)
+		return "", false
+	}
+	return word, ok
+}
+
+func (p *parser) onStart(v unitfile.Value) (bool, bool) {
+	word, ok := enum("replay", "skip")(p, v)
+	return word == "skip", ok
 }
 
 func (p *parser) trigger(v unitfile.Value) ([]Trigger, bool) {
