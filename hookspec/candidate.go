@@ -1,6 +1,7 @@
 package hookspec
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -79,6 +80,7 @@ func (l *loader) open(c *candidate, path string) (string, os.FileInfo, error) {
 		text, fi, err = readFile(resolved)
 	}
 	if err != nil {
+		l.written = l.written || errors.Is(err, errWritten)
 		c.faults = append(c.faults, fileFault(path, c.name, "", "cannot read the file: %s", reason(err)))
 	}
 	return text, fi, err

@@ -88,6 +88,7 @@ type loader struct {
 	refused      []*Hook
 	beside       map[string]bool // names in the directories of single files
 	unread       []string        // directories that could not be read
+	written      bool            // somebody has a file open for writing
 	entries      []Entry
 	faults       Faults
 }

@@ -15,6 +15,7 @@ type Set struct {
 	Entries []Entry // every file under the hook directories, by name, then path
 	Faults  Faults
 	Cycles  []Fault // orderings that contradict each other; the edges of the hook last by name are ignored
+	Written bool    // somebody has a file open for writing: what it will say is not known yet
 
 	refused []*Hook         // hooks with faults, for doubts
 	beside  map[string]bool // names that stand beside files that were read one by one
@@ -29,7 +30,7 @@ func NewSet(hooks []*Hook) *Set { return newSet(&loader{hooks: hooks}, nil) }
 
 // newSet puts together what was loaded. A name that has faults now and was good in prev stays as it was there.
 func newSet(l *loader, prev *Set) *Set {
-	s := &Set{Entries: l.entries, Faults: l.faults, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, byKind: map[string][]*Hook{}, cut: map[string]bool{}}
+	s := &Set{Entries: l.entries, Faults: l.faults, Written: l.written, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, byKind: map[string][]*Hook{}, cut: map[string]bool{}}
 	s.Hooks = append(l.hooks, s.keep(prev, l.hooks, l.unread)...)
 	sort.Slice(s.Hooks, func(i, j int) bool { return s.Hooks[i].Name < s.Hooks[j].Name })
 	sort.SliceStable(s.Entries, func(i, j int) bool {

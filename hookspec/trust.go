@@ -1,6 +1,7 @@
 package hookspec
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -10,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 
 	"hookd/events"
 )
@@ -180,6 +183,22 @@ func readFile(path string) (string, os.FileInfo, error) {
 	if err != nil || !fi.Mode().IsRegular() {
 		return "", fi, err
 	}
+	if beingWritten(f) {
+		return "", fi, errWritten
+	}
 	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	return string(text), fi, err
+}
+
+// errWritten is about a file of which perhaps a half is there (failures: R18).
+var errWritten = errors.New("somebody has it open for writing")
+
+// beingWritten asks for a lease, which the kernel refuses while a writer has the file open (fcntl(2), F_SETLEASE). Where
+// we may not have one, because the file is somebody else's or its file system knows none, nothing is known.
+func beingWritten(f *os.File) bool {
+	_, err := unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_RDLCK)
+	if err == nil {
+		unix.FcntlInt(f.Fd(), unix.F_SETLEASE, unix.F_UNLCK)
+	}
+	return errors.Is(err, unix.EAGAIN)
 }

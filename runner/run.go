@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"context"
 	"slices"
 	"time"
 
@@ -13,27 +14,37 @@ type Result string
 
 // The results.
 const (
-	Done     Result = "done"
-	Failed   Result = "failed"   // it could not be started, exited with another status than 0, or a signal ended it
-	TimedOut Result = "timeout"  // it ran longer than Timeout= and was ended with all its processes
-	Canceled Result = "canceled" // it was ended, or never begun, because hookd stops
-	Skipped  Result = "skipped"  // a hook that it requires did not succeed, or the run was aborted before
-	Limited  Result = "limited"  // too many events waited for its subject
+	Done        Result = "done"
+	Failed      Result = "failed"      // it could not be started, exited with another status than 0, or a signal ended it
+	TimedOut    Result = "timeout"     // it ran longer than Timeout= and was ended with all its processes
+	Canceled    Result = "canceled"    // it was ended, or never begun, because hookd stops or a later event replaced it
+	Skipped     Result = "skipped"     // a hook that it requires did not succeed, the run was aborted, or a later event took its place
+	Limited     Result = "limited"     // too many events came for its hook, or waited for its subject
+	Interrupted Result = "interrupted" // hookd was killed while it ran
 )
+
+// Results lists them all.
+func Results() []Result {
+	return []Result{Done, Failed, TimedOut, Canceled, Skipped, Limited, Interrupted}
+}
 
 // JobReport tells how one job went.
 type JobReport struct {
-	Hook       string       `json:"hook"`
-	Instance   string       `json:"instance"`
-	Result     Result       `json:"result"`
-	Reason     string       `json:"reason,omitempty"` // why, when the result alone does not say it
-	ExitStatus *int         `json:"exitStatus,omitempty"`
-	Signal     string       `json:"signal,omitempty"`
-	Started    time.Time    `json:"started,omitzero"`
-	Ended      time.Time    `json:"ended,omitzero"`
-	Output     events.Bytes `json:"output,omitempty"` // standard output and error together
-	Cut        int64        `json:"cut,omitempty"`    // bytes of output that were dropped in its middle
-	Left       []Process    `json:"left,omitempty"`   // processes that outlive a oneshot
+	Hook       string         `json:"hook"`
+	Instance   events.Bytes   `json:"instance"`
+	Args       []events.Bytes `json:"args,omitempty"` // the program first
+	After      []string       `json:"after,omitempty"`
+	Requires   []string       `json:"requires,omitempty"`
+	Result     Result         `json:"result"`
+	Reason     string         `json:"reason,omitempty"` // why, when the result alone does not say it
+	Tries      int            `json:"tries,omitempty"`  // how often it ran, when more than once
+	ExitStatus *int           `json:"exitStatus,omitempty"`
+	Signal     string         `json:"signal,omitempty"`
+	Started    time.Time      `json:"started,omitzero"`
+	Ended      time.Time      `json:"ended,omitzero"`
+	Output     events.Bytes   `json:"output,omitempty"` // standard output and error together
+	Cut        int64          `json:"cut,omitempty"`    // bytes of output that were dropped in its middle
+	Left       []Process      `json:"left,omitempty"`   // processes that outlive a oneshot
 }
 
 // Process is a process that a job left behind.
@@ -58,43 +69,71 @@ type state int
 const (
 	pending state = iota
 	started
+	resting // until it is tried again
 	over
 )
+
+// job is one job of a run.
+type job struct {
+	hookspec.Job
+	state    state
+	tries    int
+	cancel   context.CancelCauseFunc // of a job that is started
+	report   JobReport
+	released bool // the next job of its instance may begin
+}
 
 // run is a plan being carried out. The runner's goroutine owns it.
 type run struct {
 	id      string
+	n       int // in the order in which they came
 	event   events.Event
-	plan    hookspec.Plan
-	states  []state
-	reports []JobReport
-	begun   bool
+	refused []hookspec.Refusal
+	jobs    []job
+	first   bool // in the queues of all its subjects
+	queued  bool // in the list of runs to look at
+	hungry  bool // in the list of runs that wait for a place
 	closed  bool
-	aborted string // the hook whose failure ended the run
-	reply   chan RunReport
+	aborted string        // the hook whose failure ended the run
+	reply   chan Progress // nil when nobody waits; holds all that can come
 }
 
-func (r *run) running() int {
+func newRun(id string, plan hookspec.Plan) *run {
+	r := &run{id: id, event: plan.Event, refused: plan.Refused, jobs: make([]job, len(plan.Jobs))}
+	for i, j := range plan.Jobs {
+		r.jobs[i].Job = j
+		r.jobs[i].report = JobReport{Hook: j.Hook.Name, Instance: events.Bytes(j.Instance),
+			After: hookspec.NamesOf(plan.Jobs, j.After), Requires: hookspec.NamesOf(plan.Jobs, j.Requires)}
+		for _, a := range j.Args {
+			r.jobs[i].report.Args = append(r.jobs[i].report.Args, events.Bytes(a))
+		}
+	}
+	return r
+}
+
+func (r *run) count(s state) int {
 	n := 0
-	for _, s := range r.states {
-		if s == started {
+	for _, j := range r.jobs {
+		if j.state == s {
 			n++
 		}
 	}
 	return n
 }
 
-func (r *run) over() bool {
-	return !slices.ContainsFunc(r.states, func(s state) bool { return s != over })
-}
+func (r *run) over() bool { return r.count(over) == len(r.jobs) }
 
-// ready lists the jobs that may start now, at most limit of them together with those that run.
-func (r *run) ready(limit int) []int {
+// untouched says whether nothing of the run has begun.
+func (r *run) untouched() bool { return r.count(started)+r.count(resting) == 0 && !r.first }
+
+// ready lists the jobs that may start now, at most limit of them together with those that run. may tells what the rest
+// of the world has against a job.
+func (r *run) ready(limit int, may func(i int) bool) []int {
 	var out []int
-	free := limit - r.running()
-	for i, s := range r.states {
-		waits := func(j int) bool { return r.states[j] != over }
-		if s == pending && free > 0 && !slices.ContainsFunc(r.plan.Jobs[i].After, waits) {
+	free := limit - r.count(started)
+	for i, j := range r.jobs {
+		waits := func(k int) bool { return r.jobs[k].state != over }
+		if j.state == pending && free > 0 && !slices.ContainsFunc(j.After, waits) && may(i) {
 			out = append(out, i)
 			free--
 		}
@@ -104,47 +143,58 @@ func (r *run) ready(limit int) []int {
 
 // settle ends the pending jobs that will not run any more. Jobs come in the order of the plan, so one pass is enough.
 func (r *run) settle() {
-	for i, s := range r.states {
-		if s != pending {
+	for i, j := range r.jobs {
+		if j.state != pending {
 			continue
 		}
 		if r.aborted != "" {
 			r.end(i, JobReport{Result: Skipped, Reason: "the failure of " + r.aborted + " ended the run"})
 			continue
 		}
-		for _, j := range r.plan.Jobs[i].Requires {
-			if r.states[j] == over && r.reports[j].Result != Done {
-				r.end(i, JobReport{Result: Skipped, Reason: "it requires " + r.reports[j].Hook + ", whose result is " + string(r.reports[j].Result)})
+		for _, k := range j.Requires {
+			if r.jobs[k].state == over && r.jobs[k].report.Result != Done {
+				r.end(i, JobReport{Result: Skipped, Reason: "it requires " + r.jobs[k].Hook.Name + ", whose result is " + string(r.jobs[k].report.Result)})
 				break
 			}
 		}
 	}
 }
 
-// giveUp ends every job that has not started.
+// giveUp ends every job that does not run.
 func (r *run) giveUp(result Result, reason string) {
-	for i, s := range r.states {
-		if s == pending {
+	for i, j := range r.jobs {
+		if j.state == pending || j.state == resting {
 			r.end(i, JobReport{Result: result, Reason: reason})
 		}
 	}
 }
 
+// end ends a job with what an executor or the runner says of it.
 func (r *run) end(i int, report JobReport) {
-	job := r.plan.Jobs[i]
-	report.Hook, report.Instance = job.Hook.Name, job.Instance
-	r.states[i], r.reports[i] = over, report
-	if job.Hook.Abort && report.Result != Done && r.aborted == "" {
-		r.aborted = job.Hook.Name
+	j := &r.jobs[i]
+	plan := j.report
+	report.Hook, report.Instance, report.Args, report.After, report.Requires = plan.Hook, plan.Instance, plan.Args, plan.After, plan.Requires
+	if j.tries > 1 {
+		report.Tries = j.tries
+	}
+	j.state, j.report = over, report
+	if j.Hook.Abort && report.Result != Done && r.aborted == "" {
+		r.aborted = j.Hook.Name
 	}
 }
 
 func (r *run) report() RunReport {
-	out := RunReport{Run: r.id, Event: r.event, Result: Done, Aborted: r.aborted != "", Jobs: r.reports, Refused: r.plan.Refused}
-	for _, j := range r.reports {
-		if j.Result != Done && out.Result == Done {
-			out.Result = j.Result
+	out := RunReport{Run: r.id, Event: r.event, Result: Done, Aborted: r.aborted != "", Jobs: []JobReport{}, Refused: r.refused}
+	for _, j := range r.jobs {
+		out.Jobs = append(out.Jobs, j.report)
+		if j.report.Result != Done && out.Result == Done {
+			out.Result = j.report.Result
 		}
 	}
 	return out
+}
+
+// again says whether a job that ended so is tried once more.
+func again(result Result, tries, retry int) bool {
+	return (result == Failed || result == TimedOut) && tries <= retry
 }

@@ -2,12 +2,14 @@
 // far as their order allows.
 //
 // One goroutine, Run, owns all state; the other methods send it messages. What a job is and how it is executed is the
-// business of an Executor; see package runner/process.
+// business of an Executor; see package runner/process. What has happened is written to a Journal before anything starts,
+// so that the next hookd neither forgets nor repeats; see package runner/history.
 package runner
 
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -18,8 +20,8 @@ import (
 // Bounds. What happens beyond each is said where it is used.
 const (
 	perRun    = 8   // jobs of one run at a time; further ones wait
-	perRunner = 64  // jobs at a time; further ones wait, oldest run first
-	perQueue  = 64  // runs that wait for one subject; beyond, the oldest one that waits is dropped and told
+	perRunner = 64  // jobs at a time; further ones wait, those that wait longest first
+	perQueue  = 64  // runs that wait for one subject, jobs for one instance; beyond, the oldest is given up and told
 	inbox     = 256 // messages to the owner; beyond, the sender waits
 	stopGrace = 3 * time.Second
 )
@@ -32,17 +34,28 @@ type Task struct {
 	Run   string
 	Event events.Event
 	Job   hookspec.Job
+	Stop  <-chan struct{} // closed when hookd cannot wait much longer, whatever the job has been granted
 }
 
-// Executor runs one job to its end. It must return when ctx is canceled, with everything it started gone, and it must
-// be safe for use by several goroutines. Hook, Instance and the times of the report are filled in by the runner.
+// Executor runs one job to its end. It must return when ctx is canceled, for the reason that is its cause, with
+// everything it started gone, and it must be safe for use by several goroutines. What the plan says of the job, and the
+// times, are filled into the report by the runner.
 type Executor interface {
 	Execute(ctx context.Context, t Task) JobReport
 }
 
+// Arrival is an event that has come in.
+type Arrival struct {
+	Event    events.Event
+	Run      string // empty when no hook runs for it now
+	Refused  []hookspec.Refusal
+	Settling []string // hooks that hear of it when it has held
+	Late     string   // why an event that was told before comes again: one of the Late words
+}
+
 // Observer hears what happens. Its methods are called by the goroutine that owns the runner and must not block.
 type Observer interface {
-	Arrived(e events.Event, run string, refused []hookspec.Refusal)
+	Arrived(Arrival)
 	JobEnded(e events.Event, run string, r JobReport)
 	RunEnded(r RunReport)
 }
@@ -51,72 +64,93 @@ type Observer interface {
 type Runner struct {
 	exec     Executor
 	observer Observer
+	journal  Journal
 	follow   bool
+	saved    *Saved
 	inbox    chan func()
 	done     chan finished
 	stopped  chan struct{}
 
 	// Owned by the goroutine of Run:
-	set     *hookspec.Set
-	prefix  string
-	count   int
-	queues  map[string][]*run
-	active  []*run // begun, in the order of their beginning
-	running int    // jobs
-	starved bool   // some run waits for a place among all jobs
-	filling bool   // places are being given to those that wait
-	ctx     context.Context
-	ended   bool
+	set      *hookspec.Set
+	prefix   string
+	count    int                // runs
+	seq      int                // of the last run that was queued
+	queues   map[string][]*run  // by subject
+	busy     map[instance][]ref // jobs that are not over, in the order in which they came
+	todo     []*run             // to be looked at
+	hungry   []*run             // that want a place among all jobs
+	running  int                // jobs
+	told     *events.Told
+	held     map[holdKey]hold
+	limited  map[instance][]holdKey
+	windows  map[instance]window
+	admitted int
+	agenda   agenda
+	long     bool // the journal is
+	ctx      context.Context
+	ended    bool
 }
 
 // Options of New.
 type Options struct {
-	FollowUps bool // results of jobs are events that start further hooks
+	FollowUps bool    // results of jobs are events that start further hooks
+	Journal   Journal // nil for none
+	Saved     *Saved  // what an earlier hookd has left; nil for nothing
 }
 
 // New makes a runner for a set.
 func New(exec Executor, observer Observer, set *hookspec.Set, opt Options) *Runner {
 	return &Runner{
-		exec: exec, observer: observer, set: set, follow: opt.FollowUps,
+		exec: exec, observer: observer, set: set, follow: opt.FollowUps, journal: opt.Journal, saved: opt.Saved,
 		inbox: make(chan func(), inbox), done: make(chan finished), stopped: make(chan struct{}),
-		prefix: strconv.FormatInt(time.Now().UnixNano()/1000, 36), queues: map[string][]*run{},
+		prefix: strconv.FormatInt(time.Now().UnixNano()/1000, 36), queues: map[string][]*run{}, busy: map[instance][]ref{},
+		told: events.NewTold(), held: map[holdKey]hold{}, limited: map[instance][]holdKey{}, windows: map[instance]window{},
 	}
 }
 
+func (r *Runner) now() time.Time { return time.Now() }
+
 // Run owns the runner until ctx ends. Then nothing new is begun, jobs that run get a moment to finish and are canceled
-// after it, and Run returns when the last one is gone.
+// after it, and Run returns when the last one is gone. What has not begun stays in the journal.
 func (r *Runner) Run(ctx context.Context) {
-	jobs, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	defer cancel()
+	jobs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
 	r.ctx = jobs
+	r.resume(r.saved)
+	r.saved = nil
+	timer := time.NewTimer(0)
+	defer timer.Stop()
 	for ctx.Err() == nil {
+		r.work()
 		select {
 		case f := <-r.inbox:
 			f()
 		case d := <-r.done:
 			r.jobEnded(d)
+		case <-r.agenda.timer(timer, r.now()):
+			for _, do := range r.agenda.due(r.now()) {
+				do()
+			}
 		case <-ctx.Done():
 		}
 	}
-	r.stop(cancel)
+	r.stop(func() { cancel(ErrStopped) })
 	close(r.stopped)
 }
 
-// stop gives up what has not started and waits for the jobs that run.
-func (r *Runner) stop(cancel context.CancelFunc) {
+// stop waits for the jobs that run, and tells those who wait for others that these will not.
+func (r *Runner) stop(cancel func()) {
 	r.ended = true
-	left := r.all()
-	for _, run := range left {
-		run.giveUp(Canceled, ErrStopped.Error())
-	}
-	for _, run := range left {
-		if run.over() {
-			r.endRun(run)
+	for _, run := range r.all() {
+		if run.reply != nil {
+			run.giveUp(Canceled, ErrStopped.Error())
+			r.wake(run)
 		}
 	}
 	grace := time.NewTimer(stopGrace)
 	defer grace.Stop()
-	for r.running > 0 {
+	for r.work(); r.running > 0; r.work() {
 		select {
 		case f := <-r.inbox:
 			f()
@@ -126,17 +160,18 @@ func (r *Runner) stop(cancel context.CancelFunc) {
 			cancel()
 		}
 	}
-	for { // what came meanwhile is told as canceled
+	for { // what came meanwhile is written down
 		select {
 		case f := <-r.inbox:
 			f()
+			r.work()
 		default:
 			return
 		}
 	}
 }
 
-// all lists the runs that have not ended, each once.
+// all lists the runs that have not ended, each once, in the order in which they came.
 func (r *Runner) all() []*run {
 	var out []*run
 	for subject, q := range r.queues {
@@ -146,6 +181,7 @@ func (r *Runner) all() []*run {
 			}
 		}
 	}
+	slices.SortFunc(out, func(a, b *run) int { return a.n - b.n })
 	return out
 }
 
@@ -185,33 +221,60 @@ func ask[T any](ctx context.Context, r *Runner, f func() T) (T, error) {
 
 // Submit hands an event over. It blocks while the inbox is full, so that a source that outruns us waits.
 func (r *Runner) Submit(ctx context.Context, e events.Event) error {
-	return r.send(ctx, func() { r.arrive(e, nil) })
+	return r.send(ctx, func() { r.arrive(e, false) })
 }
 
-// SubmitWait hands an event over and waits for its run to end. When ctx ends first, the run goes on.
-func (r *Runner) SubmitWait(ctx context.Context, e events.Event) (RunReport, error) {
-	reply := make(chan RunReport, 1) // full never: one report each
-	if err := r.send(ctx, func() { r.arrive(e, reply) }); err != nil {
-		return RunReport{}, err
+// Progress is what a run that somebody waits for has come to: first its id alone, then each job that ends after it has
+// begun, at last the whole.
+type Progress struct {
+	Run   string     `json:"run"`
+	Job   *JobReport `json:"job,omitempty"`
+	Ended *RunReport `json:"ended,omitempty"`
+}
+
+// SubmitWait hands an event over and waits for its run to end, calling each with what happens. When ctx ends or each
+// fails first, the run goes on.
+func (r *Runner) SubmitWait(ctx context.Context, e events.Event, each func(Progress) error) error {
+	reply, err := ask(ctx, r, func() chan Progress { return r.arrive(e, true) })
+	for err == nil {
+		var p Progress
+		if p, err = r.next(ctx, reply); err == nil {
+			err = each(p)
+		}
+		if p.Ended != nil {
+			return err
+		}
 	}
+	return err
+}
+
+func (r *Runner) next(ctx context.Context, reply chan Progress) (Progress, error) {
 	select {
-	case report := <-reply:
-		return report, nil
+	case p := <-reply:
+		return p, nil
 	case <-r.stopped:
 		select {
-		case report := <-reply:
-			return report, nil
+		case p := <-reply:
+			return p, nil
 		default:
-			return RunReport{}, ErrStopped
+			return Progress{}, ErrStopped
 		}
 	case <-ctx.Done():
-		return RunReport{}, ctx.Err()
+		return Progress{}, ctx.Err()
 	}
 }
 
-// Swap replaces the set; runs that have begun or wait keep the plan they have.
+// Swap replaces the set; runs that have begun or wait keep the plan they have. Hooks that were not in force before hear
+// of what is there.
 func (r *Runner) Swap(ctx context.Context, set *hookspec.Set) error {
-	_, err := ask(ctx, r, func() bool { r.set = set; return true })
+	_, err := ask(ctx, r, func() bool {
+		known := append([]string{}, r.set.Names()...)
+		r.set = set
+		r.forget()
+		r.note(Record{Kind: recordHooks, Hooks: set.Names()})
+		r.replay(known)
+		return true
+	})
 	return err
 }
 
@@ -220,10 +283,30 @@ func (r *Runner) Set(ctx context.Context) (*hookspec.Set, error) {
 	return ask(ctx, r, func() *hookspec.Set { return r.set })
 }
 
-// Counts tells how many runs have ended or are under way, how many wait for their subject, and how many jobs run.
-type Counts struct{ Runs, Waiting, Jobs int }
+// Counts tells how many runs have ended or are under way, how many of these have not begun, how many jobs run, how many
+// states settle, and which hooks are limited now.
+type Counts struct {
+	Runs, Waiting, Jobs, Settling int
+	Limited                       []string
+}
 
 // Counts counts.
 func (r *Runner) Counts(ctx context.Context) (Counts, error) {
-	return ask(ctx, r, func() Counts { return Counts{r.count, len(r.all()) - len(r.active), r.running} })
+	return ask(ctx, r, func() Counts {
+		c := Counts{Runs: r.count, Jobs: r.running, Limited: []string{}}
+		for _, run := range r.all() {
+			if run.untouched() {
+				c.Waiting++
+			}
+		}
+		for key := range r.held {
+			if !key.Limited {
+				c.Settling++
+			} else if !slices.Contains(c.Limited, key.Hook) {
+				c.Limited = append(c.Limited, key.Hook)
+			}
+		}
+		slices.Sort(c.Limited)
+		return c
+	})
 }

@@ -18,9 +18,12 @@ import (
 )
 
 // script says what each hook does: how long it runs and how it ends.
-type script map[string]struct {
+type script map[string]act
+
+type act struct {
 	takes  time.Duration
 	result Result
+	times  int // after so many times it is done
 }
 
 // stage is an executor and observer that plays a script and writes down what happens.
@@ -29,16 +32,19 @@ type stage struct {
 
 	mu     sync.Mutex
 	log    []string
+	at     []time.Time
 	now    int
 	most   int
-	events []events.Event
+	played map[string]int
+	tasks  []string
+	events []Arrival
 	runs   []RunReport
 }
 
 func (s *stage) note(format string, args ...any) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.log = append(s.log, fmt.Sprintf(format, args...))
+	s.log, s.at = append(s.log, fmt.Sprintf(format, args...)), append(s.at, time.Now())
 }
 
 func (s *stage) noted(line string) bool {
@@ -56,6 +62,9 @@ func (s *stage) count(n int) {
 
 func (s *stage) Execute(ctx context.Context, t Task) JobReport {
 	s.note("+%s %s", t.Job.Hook.Name, t.Job.Instance)
+	s.mu.Lock()
+	s.tasks = append(s.tasks, t.Job.Hook.Name+" "+t.Event.String())
+	s.mu.Unlock()
 	s.count(1)
 	defer s.count(-1)
 	defer s.note("-%s %s", t.Job.Hook.Name, t.Job.Instance)
@@ -63,19 +72,28 @@ func (s *stage) Execute(ctx context.Context, t Task) JobReport {
 	select {
 	case <-time.After(act.takes):
 	case <-ctx.Done():
-		return JobReport{Result: Canceled, Reason: ErrStopped.Error()}
+		return JobReport{Result: Canceled, Reason: context.Cause(ctx).Error()}
 	}
-	if act.result == "" {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.played[t.Job.Hook.Name]++
+	if act.result == "" || act.times > 0 && s.played[t.Job.Hook.Name] > act.times {
 		act.result = Done
 	}
 	return JobReport{Result: act.result}
 }
 
-func (s *stage) Arrived(e events.Event, _ string, _ []hookspec.Refusal) {
-	s.events = append(s.events, e)
+func (s *stage) Arrived(a Arrival) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.events = append(s.events, a)
 }
 func (s *stage) JobEnded(_ events.Event, _ string, _ JobReport) {}
-func (s *stage) RunEnded(r RunReport)                           { s.runs = append(s.runs, r) }
+func (s *stage) RunEnded(r RunReport) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.runs = append(s.runs, r)
+}
 
 // theatre is a running runner over hooks written as "name: On=…; Key=value".
 type theatre struct {
@@ -85,8 +103,12 @@ type theatre struct {
 }
 
 func open(t *testing.T, s script, follow bool, hooks ...string) *theatre {
-	th := &theatre{stage: &stage{script: s}}
-	th.runner = New(th.stage, th.stage, setOf(t, hooks), Options{FollowUps: follow})
+	return openWith(t, s, Options{FollowUps: follow}, hooks...)
+}
+
+func openWith(t *testing.T, s script, opt Options, hooks ...string) *theatre {
+	th := &theatre{stage: &stage{script: s, played: map[string]int{}}}
+	th.runner = New(th.stage, th.stage, setOf(t, hooks), opt)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { th.runner.Run(ctx); close(ended) }()
@@ -128,11 +150,21 @@ func (th *theatre) submit(t *testing.T, words string) {
 
 func (th *theatre) wait(t *testing.T, words string) RunReport {
 	t.Helper()
-	r, err := th.runner.SubmitWait(t.Context(), eventOf(t, words))
+	r, err := th.await(t, words)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return r
+}
+
+func (th *theatre) await(t *testing.T, words string) (r RunReport, err error) {
+	err = th.runner.SubmitWait(t.Context(), eventOf(t, words), func(p Progress) error {
+		if p.Ended != nil {
+			r = *p.Ended
+		}
+		return nil
+	})
+	return r, err
 }
 
 func eventOf(t *testing.T, words string) events.Event {
@@ -235,10 +267,7 @@ func TestBounds(t *testing.T) {
 		s, hooks := script{}, []string{}
 		for i := range 20 {
 			name := fmt.Sprintf("h%02d", i)
-			s[name] = struct {
-				takes  time.Duration
-				result Result
-			}{takes: time.Second}
+			s[name] = act{takes: time.Second}
 			hooks = append(hooks, name+": On=link.up")
 		}
 		th := open(t, s, false, hooks...)
@@ -310,7 +339,8 @@ func TestFollowUps(t *testing.T) {
 		th.wait(t, "user.x")
 		synctest.Wait()
 		var got []string
-		for _, e := range th.events {
+		for _, a := range th.events {
+			e := a.Event
 			line := e.Name
 			if h, there := e.Get("hook"); there {
 				line += " " + h
@@ -336,7 +366,7 @@ func TestStop(t *testing.T) {
 		reports := make(chan string, 2)
 		for _, e := range []string{"link.up interface=x", "link.down interface=x"} {
 			go func() {
-				r, err := th.runner.SubmitWait(t.Context(), eventOf(t, e))
+				r, err := th.await(t, e)
 				reports <- fmt.Sprint(results(r), err)
 			}()
 			synctest.Wait()
@@ -357,7 +387,7 @@ func TestStop(t *testing.T) {
 				t.Fatalf("after the end: %v", err)
 			}
 		}
-		if _, err := th.runner.SubmitWait(t.Context(), eventOf(t, "user.x")); !errors.Is(err, ErrStopped) {
+		if _, err := th.await(t, "user.x"); !errors.Is(err, ErrStopped) {
 			t.Errorf("waiting after the end: %v", err)
 		}
 	})

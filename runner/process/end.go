@@ -12,12 +12,12 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookd/events"
-	"hookd/hookspec"
 	"hookd/runner"
 )
 
 // supervise waits for the first process of a job, and ends all of them when the time is over or ctx ends.
-func supervise(ctx context.Context, cmd *exec.Cmd, g group, h *hookspec.Hook) runner.JobReport {
+func supervise(ctx context.Context, cmd *exec.Cmd, g group, t runner.Task) runner.JobReport {
+	h := t.Job.Hook
 	exited := make(chan struct{})
 	go func() { // ends with the process, which the kill below makes sure of
 		cmd.Wait()
@@ -36,13 +36,9 @@ func supervise(ctx context.Context, cmd *exec.Cmd, g group, h *hookspec.Hook) ru
 	case <-limit:
 		report = runner.JobReport{Result: runner.TimedOut, Reason: "it ran longer than " + h.Timeout.String()}
 	case <-ctx.Done():
-		report = runner.JobReport{Result: runner.Canceled, Reason: runner.ErrStopped.Error()}
+		report = runner.JobReport{Result: runner.Canceled, Reason: context.Cause(ctx).Error()}
 	}
-	killAfter := h.KillAfter
-	if report.Result == runner.Canceled {
-		killAfter = min(killAfter, stopKill)
-	}
-	if !terminate(cmd, g, killAfter, exited) {
+	if !terminate(t.Stop, cmd, g, h.KillAfter, exited) {
 		report.Reason += "; some of its processes cannot be killed"
 	}
 	return report
@@ -74,7 +70,7 @@ const (
 
 // terminate asks all processes of a job to end, gives them killAfter, and kills those that are left. The first process
 // counts by itself: it may have left its group. It returns false when even that did not end them.
-func terminate(cmd *exec.Cmd, g group, killAfter time.Duration, exited <-chan struct{}) bool {
+func terminate(stop <-chan struct{}, cmd *exec.Cmd, g group, killAfter time.Duration, exited <-chan struct{}) bool {
 	cmd.Process.Signal(unix.SIGTERM)
 	cmd.Process.Signal(unix.SIGCONT)
 	for _, pid := range g.members() {
@@ -87,15 +83,19 @@ func terminate(cmd *exec.Cmd, g group, killAfter time.Duration, exited <-chan st
 		g.kill()
 		cmd.Process.Kill()
 	}
-	return gone(g, exited, killAfter, func() {}) || gone(g, exited, killLimit, kill)
+	return gone(stop, g, exited, killAfter, func() {}) || gone(nil, g, exited, killLimit, kill)
 }
 
 // gone waits until a group has been found empty twice and the first process has ended, at most for the given time, and
 // calls again each time that is not so. Once is not enough: while one process is being found gone another one may be
-// on its way from a dead parent to us.
-func gone(g group, exited <-chan struct{}, limit time.Duration, again func()) bool {
-	deadline := time.Now().Add(limit)
+// on its way from a dead parent to us. When hookd ends meanwhile it takes stopKill more at the most.
+func gone(stop <-chan struct{}, g group, exited <-chan struct{}, limit time.Duration, again func()) bool {
+	deadline, stopping := time.Now().Add(limit), false
 	for empty := 0; empty < 2; {
+		if !stopping && stop != nil && ended(stop) {
+			stopping = true
+			deadline = time.Now().Add(min(stopKill, time.Until(deadline)))
+		}
 		if len(g.members()) == 0 && ended(exited) {
 			empty++
 			continue

@@ -128,7 +128,7 @@ func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport 
 		return failed(startError(cmd.Path, cmd.Dir, err))
 	}
 	defer g.release()
-	report := supervise(ctx, cmd, g, t.Job.Hook)
+	report := supervise(ctx, cmd, g, t)
 	report.Left = left(g)
 	report.Output, report.Cut = out.close(len(report.Left) > 0)
 	if len(report.Left) > 0 {

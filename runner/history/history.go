@@ -1,0 +1,190 @@
+package history
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"hookd/events"
+	"hookd/runner"
+)
+
+// The history holds keepParts files of about partSize bytes; the oldest one goes when a new one is begun. The outputs of
+// a run that would be longer than maxEntry are cut.
+const (
+	partSize  = 512 << 10
+	keepParts = 16
+	maxEntry  = 256 << 10
+)
+
+// Entry is one run of the history.
+type Entry struct {
+	runner.RunReport
+	Ended time.Time `json:"ended"`
+}
+
+// History writes entries. It is used by one goroutine.
+type History struct {
+	dir    string
+	report func(error)
+	file   *os.File
+	number int
+	size   int64
+	broken bool
+}
+
+// Open makes the directory. What was written before stays as long as there is room. report is called with what cannot be
+// written, and with nil when that is over.
+func Open(dir string, report func(error)) (*History, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the history: %w", err)
+	}
+	h := &History{dir: dir, report: report}
+	if old := parts(dir); len(old) > 0 {
+		fmt.Sscanf(filepath.Base(old[len(old)-1]), "part.%d", &h.number)
+	}
+	return h, nil
+}
+
+// parts are the files of a history, oldest first.
+func parts(dir string) []string {
+	found, _ := filepath.Glob(filepath.Join(dir, "part.*"))
+	slices.Sort(found)
+	return found
+}
+
+// Add writes a run down.
+func (h *History) Add(r runner.RunReport) {
+	text, err := json.Marshal(Entry{shortened(r), time.Now()})
+	if err == nil {
+		err = h.write(append(text, '\n'))
+	}
+	switch {
+	case err != nil:
+		h.close()
+		if !h.broken {
+			h.report(fmt.Errorf("cannot write the history: %w", err))
+		}
+	case h.broken:
+		h.report(nil)
+	}
+	h.broken = err != nil
+}
+
+// write begins a new part when the present one is full, was left by another hookd, or has a line by halves.
+func (h *History) write(line []byte) error {
+	if h.file == nil || h.size+int64(len(line)) > partSize {
+		if err := h.begin(); err != nil {
+			return err
+		}
+	}
+	n, err := h.file.Write(line)
+	h.size += int64(n)
+	return err
+}
+
+func (h *History) begin() error {
+	h.close()
+	h.number++
+	for old := parts(h.dir); len(old) >= keepParts; old = old[1:] {
+		os.Remove(old[0])
+	}
+	path := filepath.Join(h.dir, fmt.Sprintf("part.%08d", h.number))
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	h.file, h.size = f, 0
+	return err
+}
+
+func (h *History) close() {
+	if h.file != nil {
+		h.file.Close()
+	}
+	h.file = nil
+}
+
+// Close closes the file; nothing is written any more.
+func (h *History) Close() { h.close() }
+
+// shortened cuts the outputs of a run, each to the same length, so that an entry stays within bounds.
+func shortened(r runner.RunReport) runner.RunReport {
+	if len(r.Jobs) == 0 {
+		return r
+	}
+	r.Jobs = slices.Clone(r.Jobs)
+	half := maxEntry / len(r.Jobs) / 2
+	for i := range r.Jobs {
+		j := &r.Jobs[i]
+		if n := len(j.Output); n > 2*half {
+			j.Output = j.Output[:half] + j.Output[n-half:]
+			j.Cut += int64(n - 2*half)
+		}
+	}
+	return r
+}
+
+// Filter says which runs are meant; what is not set means any.
+type Filter struct {
+	Run    string
+	Hook   string // a job of this hook
+	Event  *events.Pattern
+	Result runner.Result // of the run, or of a job of Hook
+	Since  time.Time     // the run ended then or later
+}
+
+// Match says whether the filter means the entry.
+func (f Filter) Match(e Entry) bool {
+	result := f.Result == "" || e.Result == f.Result
+	hook := f.Hook == ""
+	for _, j := range e.Jobs {
+		if j.Hook == f.Hook {
+			hook = true
+			result = f.Result == "" || j.Result == f.Result
+			break
+		}
+		result = result || f.Hook == "" && j.Result == f.Result
+	}
+	return hook && result && (f.Run == "" || e.Run == f.Run) && (f.Event == nil || f.Event.Match(e.Event)) &&
+		(f.Since.IsZero() || !e.Ended.Before(f.Since))
+}
+
+// Read calls each with the entries of a history that a filter means, oldest first. Anybody may call it who may read the
+// files; parts that go meanwhile are passed over.
+func Read(dir string, f Filter, each func(Entry) error) error {
+	if _, err := os.ReadDir(dir); err != nil {
+		return fmt.Errorf("cannot read the history: %w", err)
+	}
+	for _, path := range parts(dir) {
+		if err := readPart(path, f, each); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readPart(path string, f Filter, each func(Entry) error) error {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("cannot read the history: %w", err)
+	}
+	defer file.Close()
+	return lines(file, func(line []byte) error {
+		if f.Run != "" && !bytes.Contains(line, []byte(strings.TrimSpace(f.Run))) {
+			return nil
+		}
+		var e Entry
+		if json.Unmarshal(line, &e) != nil || !f.Match(e) {
+			return nil
+		}
+		return each(e)
+	})
+}

@@ -1,0 +1,117 @@
+package runner
+
+import (
+	"slices"
+
+	"hookd/hookspec"
+)
+
+// resume carries on what an earlier hookd of this boot has left: its state, its runs, and what it held back. Hooks that
+// it did not know hear of what is there.
+func (r *Runner) resume(s *Saved) {
+	if s == nil {
+		r.note(r.records()...)
+		return
+	}
+	r.told = s.Told
+	r.forget()
+	for _, run := range s.runs {
+		r.resumeRun(run)
+	}
+	for _, key := range s.order {
+		if h, there := s.held[key]; there {
+			r.resumeHold(key, h)
+		}
+	}
+	if r.journal != nil {
+		r.journal.Rewrite(r.records())
+	}
+	r.replay(s.Hooks)
+}
+
+// forget drops the state that no hook asks for, and so no source reports.
+func (r *Runner) forget() {
+	for _, family := range []string{"route", "neighbor"} {
+		if !r.set.Asks(family) {
+			r.told.Forget(family)
+		}
+	}
+}
+
+// resumeRun queues what a run had not come to. Of its hooks those that are not in force any more are told as skipped.
+func (r *Runner) resumeRun(s *savedRun) {
+	run := newRun(s.id, r.set.PlanFor(s.event, s.hooks))
+	for _, name := range s.hooks {
+		if !slices.ContainsFunc(run.jobs, func(j job) bool { return j.Hook.Name == name }) {
+			run.jobs = append(run.jobs, goneJob(name, s.reports[name]))
+		}
+	}
+	for i := range run.jobs {
+		j := &run.jobs[i]
+		report, begun := s.reports[j.Hook.Name], s.begun[j.Hook.Name]
+		switch {
+		case j.state == over:
+		case report != nil:
+			j.state, j.report = over, *report
+		case begun && j.Hook.Retry > 0:
+			j.tries = 1
+		case begun:
+			run.end(i, JobReport{Result: Interrupted, Reason: "hookd was killed while it ran"})
+		case s.wait:
+			run.end(i, JobReport{Result: Canceled, Reason: "hookd was killed, and who waited for it with it"})
+		}
+	}
+	r.observer.Arrived(Arrival{Event: run.event, Run: run.id, Late: LateResumed})
+	r.queue(run)
+	for _, j := range run.jobs {
+		if j.report.Result == Interrupted {
+			r.observer.JobEnded(run.event, run.id, j.report)
+			r.followUp(run, j.report)
+		}
+	}
+}
+
+// goneJob stands for a hook that is not in force any more, or no longer asks for the event.
+func goneJob(name string, report *JobReport) job {
+	if report == nil {
+		report = &JobReport{Hook: name, Result: Skipped, Reason: "the hook no longer asks for the event"}
+	}
+	return job{Job: hookspec.Job{Hook: &hookspec.Hook{Name: name}}, state: over, report: *report}
+}
+
+// resumeHold has a state begin to settle anew, and lets in what was limited.
+func (r *Runner) resumeHold(key holdKey, h hold) {
+	hook := r.set.Hook(key.Hook)
+	if hook == nil {
+		return
+	}
+	of := instance{key.Hook, string(key.Instance)}
+	if key.Limited {
+		r.limited[of] = append(r.limited[of], key)
+		r.agenda.at(r.now(), func() { r.letIn(of) })
+	} else {
+		h.due = r.now().Add(hook.Settle)
+		r.agenda.at(h.due, func() { r.settled(key) })
+	}
+	r.held[key] = h
+}
+
+// replay tells the hooks that are not among those that know the state what is there; nil are none at all, who hear of it
+// from the sources.
+func (r *Runner) replay(known []string) {
+	if known == nil {
+		return
+	}
+	var fresh []string
+	for _, h := range r.set.Hooks {
+		if !slices.Contains(known, h.Name) {
+			fresh = append(fresh, h.Name)
+		}
+	}
+	if len(fresh) == 0 {
+		return
+	}
+	for _, e := range r.told.List(r.now()) {
+		r.late(e, fresh, LateReplayed, nil)
+	}
+}
