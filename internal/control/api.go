@@ -6,14 +6,16 @@ import (
 	"hookd/events"
 	"hookd/hookspec"
 	"hookd/runner"
+	"hookd/runner/history"
 )
 
 // The methods. What they take and give are the types below; hookctl(1) documents their JSON.
 const (
-	MethodStatus = "io.hookd.Status" // nothing → Status
-	MethodReload = "io.hookd.Reload" // nothing → Reloaded
-	MethodEmit   = "io.hookd.Emit"   // EmitRequest → EmitReply
-	MethodWatch  = "io.hookd.Watch"  // WatchRequest → Record, again and again
+	MethodStatus  = "io.hookd.Status"  // nothing → Status
+	MethodReload  = "io.hookd.Reload"  // nothing → Reloaded
+	MethodEmit    = "io.hookd.Emit"    // EmitRequest → EmitReply
+	MethodWatch   = "io.hookd.Watch"   // WatchRequest → Record, again and again
+	MethodHistory = "io.hookd.History" // HistoryRequest → HistoryReply, again and again
 )
 
 // Status says how hookd is.
@@ -23,12 +25,16 @@ type Status struct {
 	Since    time.Time      `json:"since"`
 	Executor string         `json:"executor"`
 	State    string         `json:"state"` // the state directory
+	Files    string         `json:"files"` // how changes of files are heard
 	Hooks    int            `json:"hooks"`
 	Kept     []string       `json:"kept"` // as in Reloaded
 	Faults   int            `json:"faults"`
 	Runs     int            `json:"runs"`
-	Waiting  int            `json:"waiting"` // runs
-	Running  int            `json:"running"` // jobs
+	Waiting  int            `json:"waiting"`  // runs
+	Running  int            `json:"running"`  // jobs
+	Settling int            `json:"settling"` // states that must hold a while
+	Limited  []string       `json:"limited"`  // hooks whose RateLimit= holds events back
+	Trouble  []string       `json:"trouble"`  // what does not work, and goes on being tried
 	Sources  []SourceStatus `json:"sources"`
 }
 
@@ -50,8 +56,8 @@ type Reloaded struct {
 type EmitRequest struct {
 	Event      string      `json:"event"`
 	Parameters []EmitParam `json:"parameters"`
-	Wait       bool        `json:"wait"`
-	DryRun     bool        `json:"dryRun"`
+	Wait       bool        `json:"wait,omitempty"`
+	DryRun     bool        `json:"dryRun,omitempty"`
 }
 
 // EmitParam is one parameter, in the order in which it was given.
@@ -60,25 +66,44 @@ type EmitParam struct {
 	Value events.Bytes `json:"value"`
 }
 
-// EmitReply has Plan for a dry run, Ended for a wait, else neither.
+// EmitReply has Plan for a dry run. For a wait there are several if the client takes them: one with Run, one with Job for
+// each job that ends, the last one with Ended.
 type EmitReply struct {
-	Plan  *hookspec.PlanReport `json:"plan,omitempty"`
+	Run   string               `json:"run,omitempty"`
+	Job   *runner.JobReport    `json:"job,omitempty"`
 	Ended *runner.RunReport    `json:"ended,omitempty"`
+	Plan  *hookspec.PlanReport `json:"plan,omitempty"`
 }
 
 // WatchRequest asks for what happens; without a pattern for everything.
 type WatchRequest struct {
-	Pattern []string `json:"pattern"`
+	Pattern []string `json:"pattern,omitempty"`
 }
 
 // Record is one thing that happened.
 type Record struct {
-	Kind  string            `json:"kind"` // watching (the first one), event, job, run or lost
-	Event *events.Event     `json:"event,omitempty"`
-	Run   string            `json:"run,omitempty"`
-	Job   *runner.JobReport `json:"job,omitempty"`
-	Ended *runner.RunReport `json:"ended,omitempty"`
-	Lost  int               `json:"lost,omitempty"` // records that the client was too slow for
+	Kind     string            `json:"kind"` // watching (the first one), event, job, run or lost
+	Event    *events.Event     `json:"event,omitempty"`
+	Run      string            `json:"run,omitempty"`
+	Late     string            `json:"late,omitempty"`     // why an event that was told before comes again: a Late word of runner
+	Settling []string          `json:"settling,omitempty"` // of an event: hooks that hear of it when it has held
+	Job      *runner.JobReport `json:"job,omitempty"`
+	Ended    *runner.RunReport `json:"ended,omitempty"`
+	Lost     int               `json:"lost,omitempty"` // records that the client was too slow for
 
 	Refused []hookspec.Refusal `json:"refused,omitempty"` // of an event: hooks that were meant and do not run
+}
+
+// HistoryRequest asks for runs; what is empty means any.
+type HistoryRequest struct {
+	Run    string    `json:"run,omitempty"`
+	Hook   string    `json:"hook,omitempty"`
+	Event  []string  `json:"event,omitempty"` // a pattern
+	Result string    `json:"result,omitempty"`
+	Since  time.Time `json:"since,omitzero"`
+}
+
+// HistoryReply has one run; the last one has none.
+type HistoryReply struct {
+	Entry *history.Entry `json:"entry,omitempty"`
 }

@@ -26,7 +26,7 @@ func Call(ctx context.Context, path, method string, parameters any, more bool, e
 	if err != nil {
 		return err
 	}
-	if err := writeMessage(c, call{method, text, more}); err != nil {
+	if err := writeMessage(c, call{Method: method, Parameters: text, More: more}); err != nil {
 		return fmt.Errorf("cannot ask hookd at %s: %w", path, err)
 	}
 	r := bufio.NewReader(c)

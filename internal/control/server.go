@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type Request struct {
 	Method     string
 	Parameters json.RawMessage
+	Stream     bool // the client takes any number of answers
 	Peer       Peer
 	send       func(reply) error
 }
@@ -32,8 +34,11 @@ func (r *Request) Decode(into any) error {
 	return nil
 }
 
-// More sends an answer after which others follow.
+// More sends an answer after which others follow. It is an error where the client takes only one.
 func (r *Request) More(v any) error {
+	if !r.Stream {
+		return &Error{Name: ErrExpectedMore}
+	}
 	text, err := encode(v)
 	if err != nil {
 		return err
@@ -160,12 +165,14 @@ func answer(ctx context.Context, c *net.UnixConn, peer Peer, next call, handlers
 		c.SetWriteDeadline(time.Now().Add(writeLimit))
 		return writeMessage(c, r)
 	}
+	if next.Oneway { // the client reads no answer
+		send = func(reply) error { return nil }
+	}
 	h, known := handlers[next.Method]
 	if !known {
-		text, _ := encode(map[string]string{"method": next.Method})
-		return send(reply{Error: ErrNoMethod, Parameters: text})
+		return send(errorReply(notFound(next.Method, handlers)))
 	}
-	v, err := h(ctx, &Request{next.Method, next.Parameters, peer, send})
+	v, err := h(ctx, &Request{next.Method, next.Parameters, next.More && !next.Oneway, peer, send})
 	if err != nil {
 		return send(errorReply(err))
 	}
@@ -174,6 +181,17 @@ func answer(ctx context.Context, c *net.UnixConn, peer Peer, next call, handlers
 		return send(errorReply(err))
 	}
 	return send(reply{Parameters: text})
+}
+
+// notFound tells an interface that is not there from a method that its interface does not have.
+func notFound(method string, handlers map[string]Handler) error {
+	name := method[:max(0, strings.LastIndexByte(method, '.'))]
+	for known := range handlers {
+		if strings.HasPrefix(known, name+".") && strings.Count(known, ".") == strings.Count(method, ".") {
+			return &Error{Name: ErrNoMethod, Method: method}
+		}
+	}
+	return &Error{Name: ErrNoInterface, Interface: name}
 }
 
 func errorReply(err error) reply {

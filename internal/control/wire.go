@@ -23,6 +23,7 @@ type call struct {
 	Method     string          `json:"method"`
 	Parameters json.RawMessage `json:"parameters,omitempty"`
 	More       bool            `json:"more,omitempty"`
+	Oneway     bool            `json:"oneway,omitempty"`
 }
 
 // reply is an answer on the wire.
@@ -32,25 +33,37 @@ type reply struct {
 	Error      string          `json:"error,omitempty"`
 }
 
-// Error is an answer that says no. Name is Varlink's name of the error.
+// Error is an answer that says no. Name is Varlink's name of the error; those of Varlink itself name what they are about.
 type Error struct {
-	Name    string `json:"-"`
-	Message string `json:"message"`
+	Name      string `json:"-"`
+	Message   string `json:"message,omitempty"`
+	Interface string `json:"interface,omitempty"`
+	Method    string `json:"method,omitempty"`
 }
 
-func (e *Error) Error() string { return e.Message }
+func (e *Error) Error() string {
+	if e.Message == "" {
+		return e.Name + " " + e.Interface + e.Method
+	}
+	return e.Message
+}
 
 // Names of errors.
 const (
-	ErrPermission = "io.hookd.PermissionDenied"
-	ErrRequest    = "io.hookd.BadRequest" // the request itself is wrong: a usage error
-	ErrFailed     = "io.hookd.Failed"
-	ErrNoMethod   = "org.varlink.service.MethodNotFound"
+	ErrPermission   = "io.hookd.PermissionDenied"
+	ErrRequest      = "io.hookd.BadRequest" // the request itself is wrong: a usage error
+	ErrRefused      = "io.hookd.Refused"    // a reload
+	ErrBusy         = "io.hookd.Busy"
+	ErrStopping     = "io.hookd.Stopping"
+	ErrFailed       = "io.hookd.Failed"
+	ErrNoInterface  = "org.varlink.service.InterfaceNotFound"
+	ErrNoMethod     = "org.varlink.service.MethodNotFound"
+	ErrExpectedMore = "org.varlink.service.ExpectedMore"
 )
 
 // Errorf makes an Error.
 func Errorf(name, format string, args ...any) error {
-	return &Error{name, fmt.Sprintf(format, args...)}
+	return &Error{Name: name, Message: fmt.Sprintf(format, args...)}
 }
 
 // encode writes a value as JSON, without the escapes for HTML that make six bytes of one.
