@@ -71,6 +71,8 @@ func decodeLink(data []byte) (Link, bool) {
 	l := Link{Index: int(head.Index), Flags: head.Flags, Type: head.EncapType()}
 	for _, a := range attrs {
 		switch a.Attr.Type {
+		case unix.IFLA_WIRELESS: // news of a driver: such a message has the name and none of the values (wext-core.c)
+			return Link{}, false
 		case unix.IFLA_IFNAME:
 			l.Name = cstring(a.Value)
 		case unix.IFLA_ADDRESS:
