@@ -68,7 +68,7 @@ func decodeLink(data []byte) (Link, bool) {
 	if err != nil {
 		return Link{}, false
 	}
-	l := Link{Index: int(head.Index), Flags: head.Flags, Type: head.EncapType()}
+	l := Link{Traits: Traits{Index: int(head.Index), Type: head.EncapType()}, Flags: head.Flags}
 	for _, a := range attrs {
 		switch a.Attr.Type {
 		case unix.IFLA_WIRELESS: // news of a driver: such a message has the name and none of the values (wext-core.c)

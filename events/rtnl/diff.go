@@ -22,7 +22,7 @@ func diffView(old, now view) []events.Event {
 			emit("address.removed", old, address(a)...)
 		}
 	}
-	if old.there && old.Up() && !(now.there && now.Up()) {
+	if old.up && !now.up {
 		emit("link.down", old)
 	}
 	switch {
@@ -31,7 +31,7 @@ func diffView(old, now view) []events.Event {
 	case old.there && now.there:
 		out = append(out, diffLink(old, now)...)
 	}
-	if now.there && now.Up() && !(old.there && old.Up()) {
+	if now.up && !old.up {
 		emit("link.up", now)
 	}
 	for _, a := range now.addrs {

@@ -8,15 +8,20 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Link is what hooks care about of an interface.
+// Traits are what hooks are told of an interface itself.
+type Traits struct {
+	Index int
+	Name  string
+	Type  string // hardware type
+	Kind  string // of a virtual interface
+	MAC   string
+	Alias string
+	MTU   int
+}
+
+// Link is an interface as the kernel has it.
 type Link struct {
-	Index  int
-	Name   string
-	Type   string // hardware type
-	Kind   string // of a virtual interface
-	MAC    string
-	Alias  string
-	MTU    int
+	Traits
 	Master int // index
 	Flags  uint32
 	Oper   uint8 // operational state, RFC 2863
@@ -57,6 +62,10 @@ func (a Addr) key() addrKey {
 		return addrKey{a.Addr, a.Bits, a.Peer}
 	}
 	return addrKey{addr: a.Addr}
+}
+
+func (a Addr) compare(b Addr) int {
+	return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Bits, b.Bits), a.Peer.Compare(b.Peer))
 }
 
 // iface is one interface with its usable addresses. Each object carries the generation of the dump that it was last seen
@@ -108,8 +117,9 @@ func newTable() *table { return &table{ifaces: map[int]*iface{}, ports: map[int]
 
 // view is what hooks have been told, or would be told now, about one interface: a value that never changes.
 type view struct {
-	Link
+	Traits
 	there  bool
+	up     bool
 	master string
 	addrs  []Addr // sorted
 	state  string // word of interface.state
@@ -136,13 +146,11 @@ func (t *table) view(index int) view {
 	if !there {
 		return view{state: "missing"}
 	}
-	v := view{Link: i.Link, there: true, master: t.name(i.Master), state: t.stateOf(i)}
+	v := view{Traits: i.Traits, there: true, up: i.Up(), master: t.name(i.Master), state: t.stateOf(i)}
 	for _, a := range i.addrs {
 		v.addrs = append(v.addrs, a.Addr)
 	}
-	slices.SortFunc(v.addrs, func(a, b Addr) int {
-		return cmp.Or(a.Addr.Compare(b.Addr), cmp.Compare(a.Bits, b.Bits), a.Peer.Compare(b.Peer))
-	})
+	slices.SortFunc(v.addrs, Addr.compare)
 	return v
 }
 
