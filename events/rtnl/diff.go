@@ -5,14 +5,15 @@ import (
 	"slices"
 	"strconv"
 
-	"golang.org/x/sys/unix"
-
 	"hookd/events"
 )
 
 // diffView lists the events that lead from one view of an interface to the next: what goes away first, with the last
 // known values, then the interface itself, then what comes, and its state last.
 func diffView(old, now view) []events.Event {
+	if missing := (view{state: "missing"}); old.another(now) {
+		return append(diffView(old, missing), diffView(missing, now)...)
+	}
 	var out []events.Event
 	emit := func(name string, v view, more ...events.Param) {
 		out = append(out, event(name, v, more...))
@@ -49,6 +50,12 @@ func diffView(old, now view) []events.Event {
 		emit("link.removed", old)
 	}
 	return out
+}
+
+// another says whether two views of one index are of different interfaces: whoever makes one may ask for an index that
+// was used before (ip-link(8)). An interface never changes its kind; its name and its address it changes one at a time.
+func (v view) another(now view) bool {
+	return v.there && now.there && (v.Kind != now.Kind || v.Name != now.Name && v.MAC != now.MAC)
 }
 
 func diffLink(old, now view) []events.Event {
@@ -111,7 +118,7 @@ func given(params []events.Param) []events.Param {
 func address(a Addr) []events.Param {
 	params := []events.Param{
 		{Key: "address", Value: a.Addr.String()}, {Key: "prefix-length", Value: strconv.Itoa(a.Bits)},
-		{Key: "family", Value: familyOf(a.Addr)}, {Key: "scope", Value: scopeName(a.Scope)}, {Key: "label", Value: a.Label},
+		{Key: "family", Value: familyOf(a.Addr)}, {Key: "scope", Value: word(scopes[:], a.Scope)}, {Key: "label", Value: a.Label},
 	}
 	if a.Peer.IsValid() {
 		params = append(params, events.Param{Key: "peer", Value: a.Peer.String()})
@@ -129,24 +136,13 @@ func familyOf(a netip.Addr) string {
 	return "ipv6"
 }
 
-func scopeName(scope uint8) string {
-	switch scope {
-	case unix.RT_SCOPE_UNIVERSE:
-		return "global"
-	case unix.RT_SCOPE_SITE:
-		return "site"
-	case unix.RT_SCOPE_LINK:
-		return "link"
-	case unix.RT_SCOPE_HOST:
-		return "host"
-	}
-	return strconv.Itoa(int(scope))
-}
+// families are the words for those that world has a default route of, in its order.
+var families = [...]string{"ipv4", "ipv6"}
 
 // diffWorld lists the events that lead from one view of the host to the next.
 func diffWorld(old, now world) []events.Event {
 	var out []events.Event
-	for n, family := range [...]string{"ipv4", "ipv6"} {
+	for n, family := range families {
 		a, b := old.def[n], now.def[n]
 		switch {
 		case !a.there && b.there:

@@ -100,6 +100,7 @@ func (s *Source) dumped() {
 	if d.full && !s.dumpsAll() {
 		if s.again.IsZero() {
 			s.delay = 0
+			s.touchTold()
 		}
 		if s.hold && !s.lost {
 			s.release()
@@ -124,6 +125,14 @@ func (s *Source) resync() {
 	}
 }
 
+// touchTold has all that was told compared with the table, which is known to be complete now: an interface that an earlier
+// hookd told of and that no dump has shown is gone.
+func (s *Source) touchTold() {
+	for index := range s.told {
+		s.touched[index] = true
+	}
+}
+
 // release ends the time in which nothing was told.
 func (s *Source) release() {
 	s.hold = false
@@ -131,9 +140,6 @@ func (s *Source) release() {
 		s.untold = false
 		s.push(events.Event{Name: "hookd.lost", Subject: "hookd/", Source: events.SourceHookd, Time: time.Now(),
 			Params: []events.Param{{Key: "overruns", Value: fmt.Sprint(s.overruns.Load())}}})
-	}
-	for index := range s.told {
-		s.touched[index] = true
 	}
 	s.tell()
 	if !s.begun {

@@ -19,7 +19,7 @@ import (
 )
 
 // patience is how long a test waits for what must come.
-const patience = 20 * time.Second
+const patience = 30 * time.Second
 
 // kernel is a source that reads in the namespace of the test.
 type kernel struct {
@@ -29,22 +29,23 @@ type kernel struct {
 	seen   []events.Event
 	number int // of the listener in its test
 	marks  int
+	stop   func() // ends the source and waits for its end
 }
 
 // listen starts a source and waits for its start.
-func listen(t *testing.T) *kernel { return listenTo(t, New()) }
+func listen(t *testing.T) *kernel { return listenTo(t, New(nil)) }
 
 func listenTo(t *testing.T, source *Source) *kernel {
 	ctx, cancel := context.WithCancel(context.Background())
-	k := &kernel{t: t, source: source, ctx: ctx}
 	ended := make(chan struct{})
+	k := &kernel{t: t, source: source, ctx: ctx, stop: func() { cancel(); <-ended }}
 	go func() {
 		defer close(ended)
 		if err := k.source.Run(ctx, func(err error) { t.Errorf("source: %v", err) }); err != nil {
 			t.Errorf("source: %v", err)
 		}
 	}()
-	t.Cleanup(func() { cancel(); <-ended })
+	t.Cleanup(k.stop)
 	select {
 	case <-k.source.ready:
 	case <-time.After(patience):
@@ -510,7 +511,7 @@ func TestNetnsR1Overrun(t *testing.T) {
 	}
 	var stuck atomic.Bool
 	freed := make(chan struct{})
-	slow := New()
+	slow := New(nil)
 	slow.buffer = 4096
 	slow.stall = func() {
 		if stuck.Load() {
@@ -565,7 +566,7 @@ func TestNetnsR2Churn(t *testing.T) {
 	batch(t, add.String())
 	var stuck atomic.Bool
 	freed := make(chan struct{})
-	slow := New()
+	slow := New(nil)
 	slow.buffer = 4096
 	slow.stall = func() {
 		if stuck.Load() {

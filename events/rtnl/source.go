@@ -60,10 +60,19 @@ type Source struct {
 }
 
 // New makes a source. Nothing is opened before Run.
-func New() *Source {
+//
+// Saved is what an earlier hookd of this boot has told hooks, as the events that tell it from nothing: of each interface
+// link.added, link.up when it was up, address.added and interface.state, and then the default routes and network.online.
+// What cannot be read counts as not told. The net difference is told first, with the source resync, and nothing where there
+// is none. Without any (nil) everything that is there at the start is told, with the source start.
+func New(saved []events.Event) *Source {
+	p, origin := restore(saved), events.SourceResync
+	if saved == nil {
+		origin = events.SourceStart
+	}
 	return &Source{
-		filled: make(chan struct{}, 1), ready: make(chan struct{}), buf: make([]byte, 64<<10),
-		table: newTable(), told: map[int]view{}, touched: map[int]bool{}, buffer: bufferSize, stall: func() {},
+		filled: make(chan struct{}, 1), ready: make(chan struct{}), buf: make([]byte, 64<<10), origin: origin,
+		table: newTable(), told: p.views, world: p.world, touched: map[int]bool{}, buffer: bufferSize, stall: func() {},
 	}
 }
 
@@ -107,7 +116,6 @@ func (s *Source) Run(ctx context.Context, report func(error)) error {
 			<-woken // before its descriptor is closed
 		}
 	}()
-	s.origin = events.SourceStart
 	for first := true; ; first = false {
 		err := s.session(ctx)
 		if ctx.Err() != nil {

@@ -194,7 +194,7 @@ func TestTellOrder(t *testing.T) {
 		{"swapped", map[int]string{3: "a", 5: "b"}, map[int]string{3: "b", 5: "a"}, "link.renamed a was b\nlink.renamed b was a"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := New()
+			s := New(nil)
 			for _, names := range []map[int]string{test.told, test.now} {
 				s.table, s.queue = newTable(), nil
 				for index, name := range names {
@@ -220,7 +220,7 @@ func BenchmarkDiff(b *testing.B) {
 		t.newLink(Link{Traits: Traits{Index: i + 1, Name: fmt.Sprintf("veth%d", i), MTU: 1500}, Flags: upFlags, Oper: operUp})
 	}
 	l := t.ifaces[500].Link
-	s := New()
+	s := New(nil)
 	s.table, s.origin = t, events.SourceKernel
 	s.tell()
 	for b.Loop() {

@@ -81,7 +81,7 @@ func run(ctx context.Context, c config, trust hookspec.Trust, log *slog.Logger, 
 		return err
 	}
 	defer exec.Close()
-	d := &daemon{config: c, hup: hup, trust: trust, log: log, since: time.Now(), exec: exec, source: rtnl.New(),
+	d := &daemon{config: c, hup: hup, trust: trust, log: log, since: time.Now(), exec: exec, source: rtnl.New(nil),
 		hub: newHub(log), reloads: make(chan chan reloaded), told: map[string]bool{}, places: make(chan struct{}, maxPatient)}
 	set := d.load(nil)
 	d.runner = runner.New(exec, d.hub, set, runner.Options{FollowUps: true})
