@@ -9,11 +9,9 @@ package rtnl
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/vishvananda/netlink/nl"
@@ -165,109 +163,4 @@ func (s *Source) session(ctx context.Context) error {
 		}
 		s.resync()
 	}
-}
-
-// wait sleeps until there is something to read or Run shall end.
-func (s *Source) wait() error {
-	fds := []unix.PollFd{{Fd: int32(s.sock.GetFd()), Events: unix.POLLIN}, {Fd: int32(s.wake), Events: unix.POLLIN}}
-	for {
-		_, err := unix.Poll(fds, s.patience())
-		if !errors.Is(err, unix.EINTR) {
-			return err
-		}
-	}
-}
-
-// patience is how long to wait for messages, in milliseconds as poll(2) has it.
-func (s *Source) patience() int {
-	if s.again.IsZero() {
-		return -1
-	}
-	return int(max(0, time.Until(s.again)).Milliseconds()) + 1
-}
-
-// drain reads until the socket is empty.
-func (s *Source) drain() error {
-	defer s.flush()
-	for {
-		n, _, flags, from, err := unix.Recvmsg(s.sock.GetFd(), s.buf, nil, unix.MSG_DONTWAIT)
-		switch {
-		case errors.Is(err, unix.EAGAIN) && s.sent:
-			// A dump leaves nothing to read only when it has ended: its end, or its refusal, found no room in the buffer.
-			return s.answered(unix.EAGAIN)
-		case errors.Is(err, unix.EAGAIN):
-			return nil
-		case errors.Is(err, unix.EINTR):
-		case errors.Is(err, unix.ENOBUFS):
-			s.lose()
-		case err != nil:
-			return fmt.Errorf("cannot read from the netlink socket: %w", err)
-		case flags&unix.MSG_TRUNC != 0:
-			s.lose()
-		default:
-			if err := s.datagram(s.buf[:n], from); err != nil {
-				return err
-			}
-		}
-	}
-}
-
-func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
-	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
-		s.foreign.Add(1)
-		return nil
-	}
-	msgs, err := syscall.ParseNetlinkMessage(b)
-	if err != nil {
-		s.lose()
-		return nil
-	}
-	for _, m := range msgs {
-		if err := s.message(m); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (s *Source) message(m syscall.NetlinkMessage) error {
-	ours := s.sent && m.Header.Pid == s.pid && m.Header.Seq == s.dumps[0].seq
-	if ours {
-		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
-			s.dumps[0].interrupted = true
-		}
-		if m.Header.Type == unix.NLMSG_ERROR || m.Header.Type == unix.NLMSG_DONE {
-			return s.answered(messageError(m))
-		}
-	}
-	decoded, matters := decode(m)
-	if !matters {
-		return nil
-	}
-	decoded.dumped = ours
-	c := s.table.apply(decoded)
-	for _, index := range c.ifaces {
-		s.touched[index] = true
-	}
-	for _, family := range c.dump {
-		s.dumpRoutes(family)
-	}
-	s.tell()
-	return nil
-}
-
-// answered ends the dump that is under way; one that the kernel broke off counts as interrupted.
-func (s *Source) answered(err error) error {
-	if err != nil && !transient(err) {
-		return err
-	}
-	s.dumps[0].interrupted = s.dumps[0].interrupted || err != nil
-	s.dumped()
-	return s.request()
-}
-
-// lose notes that a message did not reach us.
-func (s *Source) lose() {
-	s.overruns.Add(1)
-	s.lost = true
 }
