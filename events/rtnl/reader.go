@@ -55,6 +55,7 @@ func (s *Source) drain() error {
 }
 
 func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
+	s.datagrams.Add(1)
 	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
 		s.foreign.Add(1)
 		return nil

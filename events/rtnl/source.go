@@ -30,9 +30,10 @@ type Source struct {
 	queue  []events.Event // unbounded: the reader must never wait, and the runner behind it drops what nobody can serve
 	filled chan struct{}  // holds one wake-up; another one would say the same
 
-	overruns atomic.Int64
-	foreign  atomic.Int64
-	ready    chan struct{} // closed when the events of the state found at start are in the queue
+	overruns  atomic.Int64
+	foreign   atomic.Int64
+	datagrams atomic.Int64  // that were read
+	ready     chan struct{} // closed when the events of the state found at start are in the queue
 
 	// Owned by the goroutine of Run:
 	sock    *nl.NetlinkSocket
@@ -149,6 +150,9 @@ func (s *Source) session(ctx context.Context) error {
 		return fmt.Errorf("cannot read the address of a netlink socket: %w", err)
 	}
 	s.sock, s.dumps, s.sent = sock, nil, false
+	if err := s.filter(true); err != nil {
+		return err
+	}
 	s.dumpAll()
 	for {
 		if err := s.request(); err != nil {
