@@ -87,15 +87,13 @@ func (t *table) delLink(index int) change {
 // address or a next hop object, the kernel takes IPv4 routes away and says nothing (fib_frontend.c: fib_disable_ip), and
 // IPv6 ones where net.ipv6.route.skip_notify_on_dev_down is set; next hops of a larger route die and revive in silence.
 func (t *table) familiesOver(index int) []int {
-	return t.families(func(r Route) bool {
-		return slices.ContainsFunc(r.Hops, func(h Hop) bool { return h.Index == index })
-	})
+	return t.families(func(r Route) bool { return r.over(index) })
 }
 
 // families lists those that have a route for which the condition holds.
 func (t *table) families(holds func(Route) bool) []int {
 	var out []int
-	for _, r := range t.routes {
+	for _, r := range t.defaults {
 		if holds(r) && !slices.Contains(out, r.Family) {
 			out = append(out, r.Family)
 		}
@@ -123,8 +121,8 @@ func (t *table) delAddr(index int, a Addr) change {
 	}
 	delete(i.addrs, a.key())
 	c := change{ifaces: []int{index}}
-	if a.Addr.Is4() { // a route anywhere may have had the address as its source
-		c.dump = t.families(func(r Route) bool { return r.Family == unix.AF_INET })
+	if a.Addr.Is4() { // routes go with the last address of their interface and with the one that is their source, in silence
+		c.dump = t.families(func(r Route) bool { return r.Family == unix.AF_INET && (r.over(index) || r.Source == a.Addr) })
 	}
 	return c
 }
@@ -134,16 +132,16 @@ func (t *table) delAddr(index int, a Addr) change {
 func (t *table) newRoute(r Route, replace, dumped bool) change {
 	equal := t.equals(r)
 	if replace {
-		t.routes = slices.DeleteFunc(t.routes, r.equal)
+		t.defaults = slices.DeleteFunc(t.defaults, r.equal)
 	} else {
-		t.routes = slices.DeleteFunc(t.routes, r.same)
+		t.defaults = slices.DeleteFunc(t.defaults, r.same)
 	}
 	t.seq++
 	r.seq, r.next, r.gen = t.seq, t.seq, t.gen
 	if i := slices.IndexFunc(equal, r.same); dumped && i >= 0 {
 		r.seq = equal[i].seq
 	}
-	t.routes = append(t.routes, r)
+	t.defaults = append(t.defaults, r)
 	alone := len(equal) == 0 || len(equal) == 1 && (replace || equal[0].same(r))
 	if dumped || alone {
 		return change{}
@@ -152,9 +150,9 @@ func (t *table) newRoute(r Route, replace, dumped bool) change {
 }
 
 func (t *table) delRoute(r Route) change {
-	before := len(t.routes)
-	t.routes = slices.DeleteFunc(t.routes, r.same)
-	if len(t.routes) == before {
+	before := len(t.defaults)
+	t.defaults = slices.DeleteFunc(t.defaults, r.same)
+	if len(t.defaults) == before {
 		return change{dump: []int{r.Family}} // part of a route with several next hops
 	}
 	return change{}
@@ -163,7 +161,7 @@ func (t *table) delRoute(r Route) change {
 // equals lists the routes that share what the kernel tells routes apart by.
 func (t *table) equals(r Route) []Route {
 	var out []Route
-	for _, o := range t.routes {
+	for _, o := range t.defaults {
 		if r.equal(o) {
 			out = append(out, o)
 		}
@@ -195,9 +193,9 @@ func (t *table) sweep(d dump) []int {
 			}
 		}
 	case unix.RTM_GETROUTE:
-		t.routes = slices.DeleteFunc(t.routes, func(r Route) bool { return r.Family == d.family && r.gen < t.gen })
-		for i := range t.routes {
-			t.routes[i].seq = t.routes[i].next
+		t.defaults = slices.DeleteFunc(t.defaults, func(r Route) bool { return r.Family == d.family && r.gen < t.gen })
+		for i := range t.defaults {
+			t.defaults[i].seq = t.defaults[i].next
 		}
 	}
 	return touched

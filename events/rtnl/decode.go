@@ -159,6 +159,8 @@ func decodeRoute(data []byte) (Route, bool) {
 			table = u32(a.Value)
 		case unix.RTA_PRIORITY:
 			r.Metric = u32(a.Value)
+		case unix.RTA_PREFSRC:
+			r.Source, _ = netip.AddrFromSlice(a.Value)
 		case unix.RTA_MULTIPATH:
 			r.Hops = decodeHops(a.Value)
 		default:

@@ -68,7 +68,7 @@ func (s *Source) request() error {
 	}
 	d := &s.dumps[0]
 	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
-	req.AddData(nl.NewIfInfomsg(d.family))
+	req.AddData(d.head())
 	d.seq, d.interrupted = req.Seq, false
 	s.table.gen++
 	s.sent = true
@@ -77,6 +77,18 @@ func (s *Source) request() error {
 		return fmt.Errorf("cannot ask the kernel for its state: %w", err)
 	}
 	return nil
+}
+
+// head is what the request begins with. Where the kernel reads requests strictly it must be the one of its kind, and only
+// the routes of the main table are shown; older kernels show all of them.
+func (d dump) head() nl.NetlinkRequestData {
+	switch d.request {
+	case unix.RTM_GETADDR:
+		return nl.NewIfAddrmsg(d.family)
+	case unix.RTM_GETROUTE:
+		return &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(d.family), Table: unix.RT_TABLE_MAIN}}
+	}
+	return nl.NewIfInfomsg(d.family)
 }
 
 // dumped ends the dump that is under way: what it did not show is gone, unless changes interrupted it, which asks for

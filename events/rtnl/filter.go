@@ -46,14 +46,14 @@ func routeFilter(order binary.ByteOrder) []unix.SockFilter {
 func (s *Source) filter(on bool) error {
 	if !on {
 		if err := unix.SetsockoptInt(s.sock.GetFd(), unix.SOL_SOCKET, unix.SO_DETACH_FILTER, 0); err != nil {
-			return fmt.Errorf("cannot take the filter off a netlink socket: %w", err)
+			return fmt.Errorf("cannot take the filter off: %w", err)
 		}
 		return nil
 	}
 	lines := routeFilter(binary.NativeEndian)
 	program := unix.SockFprog{Len: uint16(len(lines)), Filter: &lines[0]}
 	if err := unix.SetsockoptSockFprog(s.sock.GetFd(), unix.SOL_SOCKET, unix.SO_ATTACH_FILTER, &program); err != nil {
-		return fmt.Errorf("cannot lay a filter on a netlink socket: %w", err)
+		return fmt.Errorf("cannot lay a filter on it: %w", err)
 	}
 	return nil
 }

@@ -356,6 +356,14 @@ func TestNetnsDefaultRouteSilence(t *testing.T) {
 	k.until("default-route.removed ipv4 va via 10.0.0.2 metric 0")
 	k.about()
 
+	// A route goes with the address that is its source, wherever that is.
+	k.ip("address add 192.0.2.77/32 dev lo")
+	k.ip("route add default via 10.0.0.2 src 192.0.2.77")
+	k.until("default-route.added ipv4 va via 10.0.0.2 metric 0")
+	k.ip("address del 192.0.2.77/32 dev lo")
+	k.until("default-route.removed ipv4 va via 10.0.0.2 metric 0")
+	k.about()
+
 	// One put in front of its equals decides.
 	k.ip("route add default via 10.0.0.2")
 	k.ip("route prepend default via 10.0.0.3")

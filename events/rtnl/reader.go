@@ -101,6 +101,9 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 
 // answered ends the dump that is under way; one that the kernel broke off counts as interrupted.
 func (s *Source) answered(err error) error {
+	if errors.Is(err, unix.ENOENT) && s.dumps[0].request == unix.RTM_GETROUTE {
+		err = nil // the table comes into being with its first route (net/ipv4/fib_frontend.c)
+	}
 	if err != nil && !transient(err) {
 		return err
 	}

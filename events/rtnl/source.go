@@ -55,6 +55,7 @@ type Source struct {
 	touched map[int]bool
 
 	buffer int    // bytes asked for
+	strict int    // 1: the kernel shall read requests strictly
 	stall  func() // called before each reading; tests make the reader slow with it
 }
 
@@ -71,7 +72,7 @@ func New(saved []events.Event) *Source {
 	}
 	return &Source{
 		filled: make(chan struct{}, 1), ready: make(chan struct{}), buf: make([]byte, 64<<10), origin: origin,
-		table: newTable(), told: p.views, world: p.world, touched: map[int]bool{}, buffer: bufferSize, stall: func() {},
+		table: newTable(), told: p.views, world: p.world, touched: map[int]bool{}, buffer: bufferSize, strict: 1, stall: func() {},
 	}
 }
 
@@ -135,24 +136,35 @@ func (s *Source) Run(ctx context.Context, report func(error)) error {
 	}
 }
 
-// session opens a socket, dumps everything and reads until an error or the end of ctx.
-func (s *Source) session(ctx context.Context) error {
+// open makes the socket ready.
+func (s *Source) open() error {
 	sock, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR,
 		unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEXTHOP)
 	if err != nil {
 		return fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
-	defer sock.Close()
+	s.sock, s.dumps, s.sent = sock, nil, false
 	if err := sock.SetReceiveBufferSize(s.buffer, true); err != nil {
 		sock.SetReceiveBufferSize(s.buffer, false) // without CAP_NET_ADMIN as much as the host allows
 	}
-	if s.pid, err = sock.GetPid(); err != nil {
-		return fmt.Errorf("cannot read the address of a netlink socket: %w", err)
+	// Before Linux 4.20 there is no such option; a dump of routes is longer then.
+	unix.SetsockoptInt(sock.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, s.strict)
+	if s.pid, err = sock.GetPid(); err == nil {
+		err = s.filter(true)
 	}
-	s.sock, s.dumps, s.sent = sock, nil, false
-	if err := s.filter(true); err != nil {
+	if err != nil {
+		sock.Close()
+		return fmt.Errorf("cannot use a netlink socket: %w", err)
+	}
+	return nil
+}
+
+// session opens a socket, dumps everything and reads until an error or the end of ctx.
+func (s *Source) session(ctx context.Context) error {
+	if err := s.open(); err != nil {
 		return err
 	}
+	defer s.sock.Close()
 	s.dumpAll()
 	for {
 		if err := s.request(); err != nil {

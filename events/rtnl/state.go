@@ -93,6 +93,7 @@ type Hop struct {
 type Route struct {
 	Family int
 	Metric uint32
+	Source netip.Addr // of packets that the host sends by it, where the route says so
 	Hops   []Hop
 	gen    int
 	seq    uint64 // order in the kernel's list; it prefers the first one of equals
@@ -104,13 +105,18 @@ func (r Route) same(o Route) bool {
 	return r.equal(o) && slices.EqualFunc(r.Hops, o.Hops, func(a, b Hop) bool { return a.Index == b.Index && a.Gateway == b.Gateway })
 }
 
+// over says whether a route leaves by an interface.
+func (r Route) over(index int) bool {
+	return slices.ContainsFunc(r.Hops, func(h Hop) bool { return h.Index == index })
+}
+
 // table is the kernel's state as messages have told it.
 type table struct {
-	ifaces map[int]*iface
-	ports  map[int]map[int]bool // by the index of their master
-	routes []Route
-	gen    int
-	seq    uint64
+	ifaces   map[int]*iface
+	ports    map[int]map[int]bool // by the index of their master
+	defaults []Route
+	gen      int
+	seq      uint64
 }
 
 func newTable() *table { return &table{ifaces: map[int]*iface{}, ports: map[int]map[int]bool{}} }
@@ -233,7 +239,7 @@ func (t *table) world() world {
 // waysOut lists the default routes of a family in the order in which the kernel tries them, up to one that leads nowhere.
 func (t *table) waysOut(family int) []Route {
 	var out []Route
-	for _, r := range t.routes {
+	for _, r := range t.defaults {
 		if r.Family == family {
 			out = append(out, r)
 		}
