@@ -25,6 +25,8 @@ type dump struct {
 	full        bool // one of those that together show everything
 	interrupted bool
 	tries       int
+	began       time.Time // the first try
+	shown       int       // objects
 }
 
 func everything() []dump {
@@ -40,6 +42,9 @@ func (s *Source) dumpAll() {
 		begun = 1
 	}
 	s.dumps = append(s.dumps[:begun:begun], everything()...)
+	for _, p := range s.pauses {
+		p.asked = false
+	}
 }
 
 // dumpRoutes asks for the routes of a family unless that dump is still to come anyway.
@@ -56,6 +61,16 @@ func (s *Source) dumpRoutes(family int) {
 	s.dumps = append(s.dumps, dump{request: unix.RTM_GETROUTE, family: family})
 }
 
+// pause takes away dumps that have to wait for the end of a pause.
+func (s *Source) pause() {
+	for len(s.dumps) > 0 && !s.sent && s.dumps[0].pauses() && s.pauses[s.dumps[0].family].holds(time.Now()) {
+		s.dumps = s.dumps[1:]
+	}
+}
+
+// pauses says whether a dump can wait: nothing is held back for it, and it has not begun.
+func (d dump) pauses() bool { return d.request == unix.RTM_GETROUTE && !d.full && d.tries == 0 }
+
 // dumpsAll says whether dumps of everything are under way.
 func (s *Source) dumpsAll() bool {
 	return slices.ContainsFunc(s.dumps, func(d dump) bool { return d.full })
@@ -63,6 +78,7 @@ func (s *Source) dumpsAll() bool {
 
 // request sends the first dump that waits; a socket has one under way at a time.
 func (s *Source) request() error {
+	s.pause()
 	if s.sent || len(s.dumps) == 0 {
 		return nil
 	}
@@ -70,6 +86,9 @@ func (s *Source) request() error {
 	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
 	req.AddData(d.head())
 	d.seq, d.interrupted = req.Seq, false
+	if d.tries == 0 {
+		d.began = time.Now()
+	}
 	s.table.gen++
 	s.sent = true
 	// Not s.sock.Send: it sends to the groups as well, which only root may (netlink v1.3.1, NetlinkSocket.Send).
@@ -109,6 +128,9 @@ func (s *Source) dumped() {
 		s.again = time.Now().Add(s.delay)
 	}
 	s.dumps = s.dumps[1:]
+	if d.request == unix.RTM_GETROUTE {
+		s.pauses[d.family].ended(time.Now(), d.shown, time.Since(d.began))
+	}
 	if d.full && !s.dumpsAll() {
 		if s.again.IsZero() {
 			s.delay = 0
@@ -121,8 +143,14 @@ func (s *Source) dumped() {
 	s.tell()
 }
 
-// resync dumps everything again where messages were lost, or where the last dump could not be finished in peace.
+// resync dumps everything again where messages were lost, or where the last dump could not be finished in peace, and routes
+// whose pause is over.
 func (s *Source) resync() {
+	for family, p := range s.pauses {
+		if p.over(time.Now()) {
+			s.dumpRoutes(family)
+		}
+	}
 	switch {
 	case s.dumpsAll():
 	case s.lost:

@@ -22,10 +22,16 @@ func (s *Source) wait() error {
 
 // patience is how long to wait for messages, in milliseconds as poll(2) has it.
 func (s *Source) patience() int {
-	if s.again.IsZero() {
+	next := s.again
+	for _, p := range s.pauses {
+		if p.asked && (next.IsZero() || p.until.Before(next)) {
+			next = p.until
+		}
+	}
+	if next.IsZero() {
 		return -1
 	}
-	return int(max(0, time.Until(s.again)).Milliseconds()) + 1
+	return int(max(0, time.Until(next)).Milliseconds()) + 1
 }
 
 // drain reads until the socket is empty.
@@ -76,6 +82,7 @@ func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
 func (s *Source) message(m syscall.NetlinkMessage) error {
 	ours := s.sent && m.Header.Pid == s.pid && m.Header.Seq == s.dumps[0].seq
 	if ours {
+		s.dumps[0].shown++
 		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
 			s.dumps[0].interrupted = true
 		}

@@ -52,6 +52,7 @@ type Source struct {
 	delay   time.Duration // until the time after that
 	dumps   []dump        // the first one is under way
 	sent    bool
+	pauses  map[int]*pause // by family
 	touched map[int]bool
 
 	buffer int    // bytes asked for
@@ -72,7 +73,8 @@ func New(saved []events.Event) *Source {
 	}
 	return &Source{
 		filled: make(chan struct{}, 1), ready: make(chan struct{}), buf: make([]byte, 64<<10), origin: origin,
-		table: newTable(), told: p.views, world: p.world, touched: map[int]bool{}, buffer: bufferSize, strict: 1, stall: func() {},
+		table: newTable(), told: p.views, world: p.world, touched: map[int]bool{},
+		pauses: map[int]*pause{unix.AF_INET: {}, unix.AF_INET6: {}}, buffer: bufferSize, strict: 1, stall: func() {},
 	}
 }
 
