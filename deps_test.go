@@ -21,6 +21,7 @@ type room struct {
 var floorPlan = map[string]room{
 	"events":               {},
 	"internal/unitfile":    {},
+	"events/paths":         {[]string{"events"}, []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"events/rtnl":          {[]string{"events"}, []string{"github.com/vishvananda/netlink", "golang.org/x/sys"}},
 	"hookspec":             {[]string{"events", "internal/unitfile"}, []string{"golang.org/x/sys"}},
 	"runner":               {[]string{"events", "hookspec"}, nil},
@@ -28,8 +29,8 @@ var floorPlan = map[string]room{
 	"runner/process":       {[]string{"events", "hookspec", "runner"}, []string{"golang.org/x/sys"}},
 	"internal/control":     {[]string{"events", "hookspec", "runner", "runner/history"}, []string{"golang.org/x/sys"}},
 	"internal/nstest":      {nil, []string{"golang.org/x/sys"}},
-	"cmd/internal/hookd":   {[]string{"events", "events/rtnl", "hookspec", "runner", "runner/process", "internal/control"}, []string{"golang.org/x/sys"}},
-	"cmd/internal/hookctl": {[]string{"events", "hookspec", "runner", "runner/process", "internal/control"}, []string{"github.com/urfave/cli/v2"}},
+	"cmd/internal/hookd":   {[]string{"events", "events/paths", "events/rtnl", "hookspec", "runner", "runner/history", "runner/process", "internal/control"}, []string{"github.com/coreos/go-systemd/v22", "golang.org/x/sys"}},
+	"cmd/internal/hookctl": {[]string{"events", "hookspec", "runner", "runner/history", "runner/process", "internal/control"}, []string{"github.com/urfave/cli/v2"}},
 	"cmd/hookd":            {[]string{"cmd/internal/hookd", "hookspec"}, nil},
 	"cmd/hookctl":          {[]string{"cmd/internal/hookctl", "hookspec"}, nil},
 }

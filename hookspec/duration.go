@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// ParseSpan reads a time span as the keys do.
+func ParseSpan(s string) (time.Duration, error) { return parseDuration(s) }
+
 // parseDuration reads a time span as in systemd.time(7): numbers with units us, ms, s, min, h, d or w, added up; a bare
 // number is seconds.
 func parseDuration(s string) (time.Duration, error) {

@@ -25,6 +25,17 @@ type Set struct {
 	cut     map[string]bool    // hooks whose own After=, Before= and Requires= order nothing because of a cycle
 }
 
+// AtOnce is the set without waiting: what settles or is limited runs at once. It is for trying hooks out.
+func (s *Set) AtOnce() *Set {
+	var hooks []*Hook
+	for _, h := range s.Hooks {
+		now := *h
+		now.Settle, now.RateLimit = 0, Rate{}
+		hooks = append(hooks, &now)
+	}
+	return NewSet(hooks)
+}
+
 // NewSet makes a set of hooks that were parsed one by one.
 func NewSet(hooks []*Hook) *Set { return newSet(&loader{hooks: hooks}, nil) }
 

@@ -41,7 +41,7 @@ func (r *Runner) enter(plan hookspec.Plan, in entry) chan Progress {
 		in.records = append(in.records, r.limit(run)...)
 	}
 	r.write(run, in)
-	r.observer.Arrived(Arrival{Event: run.event, Run: run.id, Refused: run.refused, Settling: hooksOf(plan.Settling), Late: in.late})
+	r.observer.Arrived(Arrival{Event: run.event, Run: run.id, Refused: run.refused, Settling: run.settling, Late: in.late})
 	if run.id != "" {
 		r.queue(run)
 	}

@@ -65,7 +65,6 @@ func (r *Runner) resumeRun(s *savedRun) {
 	r.queue(run)
 	for _, j := range run.jobs {
 		if j.report.Result == Interrupted {
-			r.observer.JobEnded(run.event, run.id, j.report)
 			r.followUp(run, j.report)
 		}
 	}

@@ -55,12 +55,13 @@ type Process struct {
 
 // RunReport tells how a run went, its jobs in the order of the plan.
 type RunReport struct {
-	Run     string             `json:"run"`
-	Event   events.Event       `json:"event"`
-	Result  Result             `json:"result"` // done when every job is, else the first other one
-	Aborted bool               `json:"aborted,omitempty"`
-	Jobs    []JobReport        `json:"jobs"`
-	Refused []hookspec.Refusal `json:"refused,omitempty"`
+	Run      string             `json:"run"`
+	Event    events.Event       `json:"event"`
+	Result   Result             `json:"result"` // done when every job is, else the first other one
+	Aborted  bool               `json:"aborted,omitempty"`
+	Jobs     []JobReport        `json:"jobs"`
+	Refused  []hookspec.Refusal `json:"refused,omitempty"`
+	Settling []string           `json:"settling,omitempty"` // hooks that hear of the event when it has held, in a run of its own
 }
 
 // state of a job in a run.
@@ -85,21 +86,22 @@ type job struct {
 
 // run is a plan being carried out. The runner's goroutine owns it.
 type run struct {
-	id      string
-	n       int // in the order in which they came
-	event   events.Event
-	refused []hookspec.Refusal
-	jobs    []job
-	first   bool // in the queues of all its subjects
-	queued  bool // in the list of runs to look at
-	hungry  bool // in the list of runs that wait for a place
-	closed  bool
-	aborted string        // the hook whose failure ended the run
-	reply   chan Progress // nil when nobody waits; holds all that can come
+	id       string
+	n        int // in the order in which they came
+	event    events.Event
+	refused  []hookspec.Refusal
+	settling []string
+	jobs     []job
+	first    bool // in the queues of all its subjects
+	queued   bool // in the list of runs to look at
+	hungry   bool // in the list of runs that wait for a place
+	closed   bool
+	aborted  string        // the hook whose failure ended the run
+	reply    chan Progress // nil when nobody waits; holds all that can come
 }
 
 func newRun(id string, plan hookspec.Plan) *run {
-	r := &run{id: id, event: plan.Event, refused: plan.Refused, jobs: make([]job, len(plan.Jobs))}
+	r := &run{id: id, event: plan.Event, refused: plan.Refused, settling: hooksOf(plan.Settling), jobs: make([]job, len(plan.Jobs))}
 	for i, j := range plan.Jobs {
 		r.jobs[i].Job = j
 		r.jobs[i].report = JobReport{Hook: j.Hook.Name, Instance: events.Bytes(j.Instance),
@@ -184,7 +186,7 @@ func (r *run) end(i int, report JobReport) {
 }
 
 func (r *run) report() RunReport {
-	out := RunReport{Run: r.id, Event: r.event, Result: Done, Aborted: r.aborted != "", Jobs: []JobReport{}, Refused: r.refused}
+	out := RunReport{Run: r.id, Event: r.event, Result: Done, Aborted: r.aborted != "", Jobs: []JobReport{}, Refused: r.refused, Settling: r.settling}
 	for _, j := range r.jobs {
 		out.Jobs = append(out.Jobs, j.report)
 		if j.report.Result != Done && out.Result == Done {

@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ErrNobody says that there is no hookd.
+var ErrNobody = errors.New("no hookd listens")
+
 // Call asks the hookd at path one thing. Each answer goes to each; with more there may be any number of them.
 func Call(ctx context.Context, path, method string, parameters any, more bool, each func(json.RawMessage) error) error {
 	c, err := dial(ctx, path)
@@ -57,7 +60,7 @@ func remoteError(r reply) error {
 func dialError(path string, err error) error {
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
-		return fmt.Errorf("no hookd listens at %s (start it, or name its socket with --socket)", path)
+		return fmt.Errorf("%w at %s (start it, or name its socket with --socket)", ErrNobody, path)
 	case errors.Is(err, os.ErrPermission):
 		return fmt.Errorf("cannot speak to hookd at %s: only root and the user it runs as may", path)
 	}

@@ -32,7 +32,7 @@ func serve(t *testing.T) (path string, canceled chan struct{}) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		Serve(ctx, l, map[string]Handler{
+		Serve(ctx, l, WithIntrospection("7", map[string]Handler{
 			"t.Echo": func(_ context.Context, r *Request) (any, error) {
 				var v any
 				err := r.Decode(&v)
@@ -53,7 +53,7 @@ func serve(t *testing.T) (path string, canceled chan struct{}) {
 				close(canceled)
 				return nil, ctx.Err()
 			},
-		})
+		}))
 	}()
 	t.Cleanup(func() { cancel(); <-ended })
 	return path, canceled

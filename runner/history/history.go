@@ -49,8 +49,27 @@ func Open(dir string, report func(error)) (*History, error) {
 	h := &History{dir: dir, report: report}
 	if old := parts(dir); len(old) > 0 {
 		fmt.Sscanf(filepath.Base(old[len(old)-1]), "part.%d", &h.number)
+		h.goOn(old[len(old)-1])
 	}
 	return h, nil
+}
+
+// goOn opens the last part for more. A line that was cut off gets an end, and is passed over by readers.
+func (h *History) goOn(path string) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0)
+	if err != nil {
+		return // the next part is begun
+	}
+	fi, err := f.Stat()
+	if err != nil {
+		f.Close()
+		return
+	}
+	h.file, h.size = f, fi.Size()
+	last := []byte{'\n'}
+	if f.ReadAt(last, h.size-1); last[0] != '\n' {
+		f.Write([]byte{'\n'})
+	}
 }
 
 // parts are the files of a history, oldest first.
@@ -78,7 +97,7 @@ func (h *History) Add(r runner.RunReport) {
 	h.broken = err != nil
 }
 
-// write begins a new part when the present one is full, was left by another hookd, or has a line by halves.
+// write begins a new part when the present one is full or could not be written.
 func (h *History) write(line []byte) error {
 	if h.file == nil || h.size+int64(len(line)) > partSize {
 		if err := h.begin(); err != nil {
@@ -160,8 +179,16 @@ func Read(dir string, f Filter, each func(Entry) error) error {
 	if _, err := os.ReadDir(dir); err != nil {
 		return fmt.Errorf("cannot read the history: %w", err)
 	}
+	seen := map[string]bool{} // a hookd that dies between history and journal is followed by one that writes the run again
+	once := func(e Entry) error {
+		if seen[e.Run] {
+			return nil
+		}
+		seen[e.Run] = true
+		return each(e)
+	}
 	for _, path := range parts(dir) {
-		if err := readPart(path, f, each); err != nil {
+		if err := readPart(path, f, once); err != nil {
 			return err
 		}
 	}

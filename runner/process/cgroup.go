@@ -67,7 +67,7 @@ func (c *cgroups) try() error {
 	return fmt.Errorf("cannot start a process in a control group: %w", err)
 }
 
-// sweepDead removes the groups of an earlier hookd in which nothing lives any more.
+// sweepDead removes the groups of an earlier hookd in which nothing lives any more, and lets go what lives in the others.
 func sweepDead(own string) {
 	bases, _ := filepath.Glob(filepath.Join(own, "hookd.*"))
 	for _, base := range bases {
@@ -78,7 +78,13 @@ func sweepDead(own string) {
 		defer lock.Close()
 		jobs, _ := filepath.Glob(filepath.Join(base, "*.*"))
 		for _, dir := range append(jobs, base) {
-			(&cgroup{dir: dir}).remove() // fails while somebody is in it
+			g := &cgroup{dir: dir}
+			if g.remove() {
+				continue
+			}
+			for _, pid := range g.members() { // it was left behind, and nobody reads what it writes
+				letGo(pid, 0)
+			}
 		}
 	}
 }

@@ -93,7 +93,8 @@ func (o *output) close(left bool) (events.Bytes, int64) {
 
 // letGo makes writes of a process that was left behind fail with EAGAIN when its pipe is full, instead of blocking it for
 // ever: nobody will read any more. The flag belongs to the open pipe, which only the process has, so it is fetched from
-// there (pidfd_getfd(2)).
+// there (pidfd_getfd(2)). Without the inode of the pipe it is any that is open for reading and writing, as ours are. One
+// that is full already is emptied, for the sake of a writer that waits.
 func letGo(pid int, pipe uint64) {
 	pidfd, err := unix.PidfdOpen(pid, 0)
 	if err != nil {
@@ -106,10 +107,22 @@ func letGo(pid int, pipe uint64) {
 			continue
 		}
 		var st unix.Stat_t
-		if unix.Fstat(fd, &st) == nil && st.Ino == pipe && st.Mode&unix.S_IFMT == unix.S_IFIFO {
+		flags, _ := unix.FcntlInt(uintptr(fd), unix.F_GETFL, 0)
+		unknown := pipe == 0 && flags&unix.O_ACCMODE == unix.O_RDWR
+		if unix.Fstat(fd, &st) == nil && st.Mode&unix.S_IFMT == unix.S_IFIFO && (st.Ino == pipe || unknown) {
 			unix.SetNonblock(fd, true)
+			if unknown {
+				empty(fd)
+			}
 		}
 		unix.Close(fd)
+	}
+}
+
+func empty(fd int) {
+	buf := make([]byte, 64<<10)
+	for n, all := 1, 0; n > 0 && all < leftPipe; all += n {
+		n, _ = unix.Read(fd, buf)
 	}
 }
 

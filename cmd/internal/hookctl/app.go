@@ -121,6 +121,11 @@ func (a *app) build() *cli.App {
 					&cli.BoolFlag{Name: "wait", Usage: "wait for its hooks and exit with their outcome"},
 					&cli.BoolFlag{Name: "dry-run", Usage: "show what hookd would run"}}},
 			{Name: "watch", Usage: "show events and results as they happen", ArgsUsage: "[EVENT [key=glob…]]", Action: a.args(0, many, a.watch)},
+			{Name: "history", Usage: "list runs, or show one with its output", ArgsUsage: "[RUN]", Action: a.args(0, 1, a.history), Flags: []cli.Flag{
+				&cli.StringFlag{Name: "hook", Usage: "runs of the hook `NAME`"},
+				&cli.StringFlag{Name: "event", Usage: "runs for events of a `PATTERN`"},
+				&cli.StringFlag{Name: "result", Usage: "runs with a `RESULT`"},
+				&cli.StringFlag{Name: "since", Usage: "runs that ended since a `TIME`, or within a span"}}},
 			{Name: "status", Usage: "show how hookd is", Action: a.args(0, 0, a.status)},
 			{Name: "reload", Usage: "make hookd read its hooks anew", Action: a.args(0, 0, a.reload)},
 		},

@@ -66,14 +66,24 @@ func (a *app) emit(c *cli.Context) error {
 	for _, p := range e.Params {
 		req.Parameters = append(req.Parameters, control.EmitParam{Key: p.Key, Value: events.Bytes(p.Value)})
 	}
-	answer, err := ask[control.EmitReply](c, control.MethodEmit, req)
+	var answer control.EmitReply
+	var told []string
+	err = control.Call(c.Context, socket(c), control.MethodEmit, req, req.Wait, func(raw json.RawMessage) error {
+		answer = control.EmitReply{}
+		err := json.Unmarshal(raw, &answer)
+		if answer.Job != nil && !c.Bool("json") {
+			fmt.Fprintln(a.out, a.job(c, *answer.Job))
+			told = append(told, answer.Job.Hook)
+		}
+		return err
+	})
 	switch {
 	case err != nil:
-		return err
+		return asUsage(err)
 	case answer.Plan != nil:
 		return a.plan(c, *answer.Plan)
 	case answer.Ended != nil:
-		return a.ended(c, *answer.Ended)
+		return a.ended(c, *answer.Ended, told...)
 	case c.Bool("json"):
 		return a.json(struct{}{})
 	}
@@ -112,7 +122,12 @@ func (a *app) record(c *cli.Context, r control.Record) {
 		if r.Event.Source != events.SourceKernel {
 			by = " [" + r.Event.Source + "]"
 		}
+		if r.Late != "" {
+			by = " [" + r.Late + "]"
+			r.Event.Time = time.Now()
+		}
 		fmt.Fprintf(a.out, "%s %s%s\n", stamp(r.Event.Time), r.Event, by)
+		a.settling(c, r.Settling)
 		a.notRun(c, r.Refused)
 	case "job":
 		fmt.Fprintf(a.out, "%s   %s\n", stamp(r.Job.Ended), strings.ReplaceAll(a.job(c, *r.Job), "\n", "\n               "))
@@ -139,14 +154,31 @@ func (a *app) status(c *cli.Context) error {
 		{"hookd", fmt.Sprintf("%s, process %d, since %s", s.Version, s.PID, s.Since.Local().Format(time.DateTime))},
 		{"hooks", inForce(s.Hooks, s.Kept) + ", " + count(s.Faults, "fault")},
 		{"runs", fmt.Sprintf("%d so far; %d wait, %s under way", s.Runs, s.Waiting, count(s.Running, "job"))},
+		{"held", held(s)},
 		{"executor", s.Executor},
+		{"files", plain(s.Files)},
 		{"state", events.Show(s.State)},
 	}
 	for _, src := range s.Sources {
 		rows = append(rows, []string{"source", fmt.Sprintf("%s, %s, %d foreign messages", src.Name, count(int(src.Overruns), "overrun"), src.Foreign)})
 	}
+	for _, t := range s.Trouble {
+		rows = append(rows, []string{"trouble", a.paint(c, red, plain(t))})
+	}
 	a.table(rows)
 	return nil
+}
+
+// held tells what waits for time to pass.
+func held(s control.Status) string {
+	if s.Settling == 0 && len(s.Limited) == 0 {
+		return "nothing"
+	}
+	text := count(s.Settling, "state") + " must hold a while"
+	if len(s.Limited) > 0 {
+		text += "; RateLimit= holds back " + strings.Join(s.Limited, ", ")
+	}
+	return text
 }
 
 func (a *app) reload(c *cli.Context) error {

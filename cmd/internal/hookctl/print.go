@@ -56,7 +56,7 @@ func colorOf(word string) string {
 	switch word {
 	case "done", "loaded":
 		return green
-	case "failed", "timeout", "canceled", "refused":
+	case "failed", "timeout", "canceled", "interrupted", "refused":
 		return red
 	case "skipped", "limited", "masked", "kept", "ignored":
 		return yellow

@@ -3,6 +3,7 @@ package hookctl
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +50,7 @@ func (a *app) plan(c *cli.Context, p hookspec.PlanReport) error {
 		return a.json(p)
 	}
 	fmt.Fprintln(a.out, p.Event.String())
-	if len(p.Jobs) == 0 {
+	if len(p.Jobs)+len(p.Settling) == 0 {
 		fmt.Fprintln(a.out, "nothing runs")
 	}
 	for i, step := range steps(p) {
@@ -61,6 +62,12 @@ func (a *app) plan(c *cli.Context, p hookspec.PlanReport) error {
 		for _, j := range step {
 			a.planned(j)
 		}
+	}
+	if len(p.Settling) > 0 {
+		fmt.Fprintln(a.out, "when it has held:")
+	}
+	for _, j := range p.Settling {
+		a.planned(j)
 	}
 	if len(p.Refused) > 0 {
 		fmt.Fprintln(a.out, "does not run:")
@@ -92,7 +99,11 @@ func steps(p hookspec.PlanReport) [][]hookspec.JobPlan {
 }
 
 func (a *app) planned(j hookspec.JobPlan) {
-	fmt.Fprintf(a.out, "  %s\n", j.Hook)
+	settle := ""
+	if j.Settle != "" {
+		settle = ", after " + j.Settle
+	}
+	fmt.Fprintf(a.out, "  %s%s\n", j.Hook, settle)
 	for _, l := range []struct {
 		word  string
 		names []string
@@ -115,11 +126,17 @@ func (a *app) runHere(c *cli.Context, set *hookspec.Set, e events.Event) error {
 		return err
 	}
 	defer exec.Close()
-	r := runner.New(exec, quiet{}, set, runner.Options{})
+	r := runner.New(exec, quiet{}, set.AtOnce(), runner.Options{})
 	running, stop := context.WithCancel(c.Context)
 	ended := make(chan struct{})
 	go func() { r.Run(running); close(ended) }()
-	report, err := r.SubmitWait(context.WithoutCancel(c.Context), e)
+	var report runner.RunReport
+	err = r.SubmitWait(context.WithoutCancel(c.Context), e, func(p runner.Progress) error {
+		if p.Ended != nil {
+			report = *p.Ended
+		}
+		return nil
+	})
 	stop()
 	<-ended
 	if err != nil {
@@ -131,29 +148,39 @@ func (a *app) runHere(c *cli.Context, set *hookspec.Set, e events.Event) error {
 // quiet hears nothing: the report tells it all.
 type quiet struct{}
 
-func (quiet) Arrived(events.Event, string, []hookspec.Refusal) {}
-func (quiet) JobEnded(events.Event, string, runner.JobReport)  {}
-func (quiet) RunEnded(runner.RunReport)                        {}
+func (quiet) Arrived(runner.Arrival)                          {}
+func (quiet) JobEnded(events.Event, string, runner.JobReport) {}
+func (quiet) RunEnded(runner.RunReport)                       {}
 
-// ended prints a run and makes its outcome ours.
-func (a *app) ended(c *cli.Context, r runner.RunReport) error {
+// ended prints a run, but for the jobs that have been told, and makes its outcome ours.
+func (a *app) ended(c *cli.Context, r runner.RunReport, told ...string) error {
 	if c.Bool("json") {
 		if err := a.json(r); err != nil {
 			return err
 		}
 	} else {
-		if len(r.Jobs) == 0 {
+		if len(r.Jobs)+len(r.Settling) == 0 {
 			fmt.Fprintln(a.out, "nothing ran")
 		}
 		for _, j := range r.Jobs {
-			fmt.Fprintln(a.out, a.job(c, j))
+			if !slices.Contains(told, j.Hook) {
+				fmt.Fprintln(a.out, a.job(c, j))
+			}
 		}
+		a.settling(c, r.Settling)
 		a.notRun(c, r.Refused)
 	}
 	if r.Result != runner.Done {
 		return errFailed
 	}
 	return nil
+}
+
+// settling tells of hooks that nobody waits for.
+func (a *app) settling(c *cli.Context, hooks []string) {
+	for _, h := range hooks {
+		fmt.Fprintf(a.out, "%s: %s, it runs when that has held for its Settle=\n", h, a.paint(c, yellow, "settling"))
+	}
 }
 
 // notRun tells of hooks that were meant and did not run.
@@ -174,6 +201,9 @@ func (a *app) job(c *cli.Context, j runner.JobReport) string {
 	}
 	if !j.Started.IsZero() {
 		fmt.Fprintf(&b, " (%s)", j.Ended.Sub(j.Started).Round(100*time.Microsecond))
+	}
+	if j.Tries > 0 {
+		fmt.Fprintf(&b, ", %d tries", j.Tries)
 	}
 	if j.Output != "" {
 		b.WriteString("\n" + strings.TrimRight(indent(string(j.Output), "  "), "\n"))

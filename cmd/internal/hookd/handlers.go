@@ -2,20 +2,24 @@ package hookd
 
 import (
 	"context"
+	"errors"
 	"os"
+	"path/filepath"
 	"time"
 
 	"hookd/events"
 	"hookd/internal/control"
 	"hookd/runner"
+	"hookd/runner/history"
 )
 
 func (d *daemon) handlers() map[string]control.Handler {
 	return map[string]control.Handler{
-		control.MethodStatus: d.status,
-		control.MethodReload: owners(d.askReload),
-		control.MethodEmit:   owners(d.patient(d.emit)),
-		control.MethodWatch:  d.patient(d.watch),
+		control.MethodStatus:  d.status,
+		control.MethodReload:  owners(d.askReload),
+		control.MethodEmit:    owners(d.patient(d.emit)),
+		control.MethodWatch:   d.patient(d.watch),
+		control.MethodHistory: d.patient(d.history),
 	}
 }
 
@@ -28,9 +32,13 @@ func (d *daemon) patient(h control.Handler) control.Handler {
 		select {
 		case d.places <- struct{}{}:
 			defer func() { <-d.places }()
-			return h(ctx, r)
+			v, err := h(ctx, r)
+			if errors.Is(err, runner.ErrStopped) {
+				err = control.Errorf(control.ErrStopping, "%s", err)
+			}
+			return v, err
 		default:
-			return nil, control.Errorf(control.ErrFailed, "%d clients wait or watch already", maxPatient)
+			return nil, control.Errorf(control.ErrBusy, "%d clients wait or watch already", maxPatient)
 		}
 	}
 }
@@ -52,9 +60,10 @@ func (d *daemon) status(ctx context.Context, _ *control.Request) (any, error) {
 	}
 	s := control.Status{Version: Version, PID: os.Getpid(), Since: d.since, Executor: d.exec.Describe(), State: d.State,
 		Hooks: len(set.Hooks), Faults: set.Hard(), Kept: set.Kept(),
+		Files: d.files.How(), Trouble: d.trouble.list(),
 		Sources: []control.SourceStatus{{Name: "kernel", Overruns: d.source.Overruns(), Foreign: d.source.Foreign()}}}
 	counts, err := d.runner.Counts(ctx)
-	s.Runs, s.Waiting, s.Running = counts.Runs, counts.Waiting, counts.Jobs
+	s.Runs, s.Waiting, s.Running, s.Settling, s.Limited = counts.Runs, counts.Waiting, counts.Jobs, counts.Settling, counts.Limited
 	return s, err
 }
 
@@ -92,10 +101,49 @@ func (d *daemon) emit(ctx context.Context, r *control.Request) (any, error) {
 		plan := set.Report(set.Plan(e))
 		return control.EmitReply{Plan: &plan}, nil
 	case req.Wait:
-		ended, err := d.runner.SubmitWait(ctx, e)
-		return control.EmitReply{Ended: &ended}, err
+		return d.await(ctx, r, e)
 	}
 	return control.EmitReply{}, d.runner.Submit(ctx, e)
+}
+
+// await tells the client of a run until its end; one that takes only one answer gets the end. When the client goes the run
+// goes on.
+func (d *daemon) await(ctx context.Context, r *control.Request, e events.Event) (any, error) {
+	var last control.EmitReply
+	err := d.runner.SubmitWait(ctx, e, func(p runner.Progress) error {
+		reply := control.EmitReply{Run: p.Run, Job: p.Job, Ended: p.Ended}
+		if p.Ended != nil {
+			last = reply
+			return nil
+		}
+		if r.Stream {
+			return r.More(reply)
+		}
+		return nil
+	})
+	return last, err
+}
+
+func (d *daemon) history(ctx context.Context, r *control.Request) (any, error) {
+	var req control.HistoryRequest
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	filter := history.Filter{Run: req.Run, Hook: req.Hook, Result: runner.Result(req.Result), Since: req.Since}
+	if len(req.Event) > 0 {
+		p, err := events.ParsePattern(req.Event)
+		if err != nil {
+			return nil, control.Errorf(control.ErrRequest, "%s", err)
+		}
+		filter.Event = &p
+	}
+	err := history.Read(filepath.Join(d.State, historyName), filter, func(e history.Entry) error {
+		if ctx.Err() != nil {
+			return runner.ErrStopped
+		}
+		return r.More(control.HistoryReply{Entry: &e})
+	})
+	return control.HistoryReply{}, err
 }
 
 func (d *daemon) watch(ctx context.Context, r *control.Request) (any, error) {

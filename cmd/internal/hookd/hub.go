@@ -11,14 +11,15 @@ import (
 	"unicode/utf8"
 
 	"hookd/events"
-	"hookd/hookspec"
 	"hookd/internal/control"
 	"hookd/runner"
 )
 
-// hub tells the log and everybody who watches what happens. It implements runner.Observer and never blocks.
+// hub tells the log, the history and everybody who watches what happens. It implements runner.Observer and never waits for
+// anybody.
 type hub struct {
-	log *slog.Logger
+	log  *slog.Logger
+	keep func(runner.RunReport) // writes a run into the history
 
 	mu       sync.Mutex
 	watchers map[*watcher]bool
@@ -31,7 +32,9 @@ type watcher struct {
 	lost    int
 }
 
-func newHub(log *slog.Logger) *hub { return &hub{log: log, watchers: map[*watcher]bool{}} }
+func newHub(log *slog.Logger, keep func(runner.RunReport)) *hub {
+	return &hub{log: log, keep: keep, watchers: map[*watcher]bool{}}
+}
 
 func (h *hub) watch(p *events.Pattern) *watcher {
 	w := &watcher{pattern: p, records: make(chan control.Record, 1024)}
@@ -73,10 +76,11 @@ func (w *watcher) give(r control.Record) {
 }
 
 // Arrived implements runner.Observer.
-func (h *hub) Arrived(e events.Event, run string, refused []hookspec.Refusal) {
-	h.log.Debug("event", "event", e.String(), "source", e.Source, "run", run)
-	r := control.Record{Kind: "event", Event: &e, Run: run}
-	for _, f := range refused {
+func (h *hub) Arrived(a runner.Arrival) {
+	e := a.Event
+	h.log.Debug("event", "event", e.String(), "source", e.Source, "run", a.Run, "late", a.Late)
+	r := control.Record{Kind: "event", Event: &e, Run: a.Run, Late: a.Late, Settling: a.Settling}
+	for _, f := range a.Refused {
 		if f.Matched {
 			h.log.Info("hook not run", "hook", f.Hook, "event", e.Name, "subject", e.Subject, "reason", f.Reason)
 			r.Refused = append(r.Refused, f)
@@ -93,6 +97,9 @@ func (h *hub) JobEnded(e events.Event, run string, r runner.JobReport) {
 
 // RunEnded implements runner.Observer. Jobs that never began are told here.
 func (h *hub) RunEnded(r runner.RunReport) {
+	if len(r.Jobs) > 0 {
+		h.keep(r)
+	}
 	for _, j := range r.Jobs {
 		if j.Started.IsZero() {
 			h.logJob(r.Event, r.Run, j)

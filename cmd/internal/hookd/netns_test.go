@@ -36,6 +36,9 @@ func TestMain(m *testing.M) {
 		trust.UIDs = append(trust.UIDs, 65534) // whom a user namespace does not know: there the owner of /usr
 		os.Exit(Main(os.Args[1:], trust, os.Stdout, os.Stderr))
 	}
+	if path := os.Getenv(asStranger); path != "" {
+		stranger(path)
+	}
 	os.Exit(m.Run())
 }
 
@@ -43,6 +46,7 @@ func TestMain(m *testing.M) {
 type host struct {
 	t     *testing.T
 	dir   string
+	env   []string // besides the test's own
 	cmd   *exec.Cmd
 	ended chan struct{}
 	log   *lines
@@ -97,16 +101,35 @@ func (h *host) write(name, text string, mode os.FileMode) {
 // start starts hookd and waits until it listens.
 func (h *host) start() {
 	h.t.Helper()
+	h.launch()
+	h.t.Cleanup(h.stop)
+	h.eventually("hookd listens", func() bool { return h.call(control.MethodStatus, nil, nil) == nil })
+}
+
+// launch starts hookd.
+func (h *host) launch() {
+	h.t.Helper()
 	h.cmd = exec.Command(os.Args[0], "--hooks", h.path("hooks"), "--state", h.path("state"), "--log-level", "debug")
-	h.cmd.Env = append(os.Environ(), asHookd+"=1")
+	h.cmd.Env = append(os.Environ(), append(h.env, asHookd+"=1")...)
 	h.cmd.Stderr = h.log
+	h.run()
+}
+
+// run starts the command that is hookd.
+func (h *host) run() {
+	h.t.Helper()
 	if err := h.cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
-	h.ended = make(chan struct{})
-	go func() { h.cmd.Wait(); close(h.ended) }()
-	h.t.Cleanup(h.stop)
-	h.eventually("hookd listens", func() bool { return h.call(control.MethodStatus, nil, nil) == nil })
+	cmd, ended := h.cmd, make(chan struct{})
+	h.ended = ended
+	go func() { cmd.Wait(); close(ended) }()
+}
+
+// kill kills hookd, which leaves it no time for anything.
+func (h *host) kill() {
+	h.cmd.Process.Kill()
+	<-h.ended
 }
 
 // stop ends hookd with SIGTERM and expects it to end cleanly.
@@ -360,9 +383,8 @@ func TestNetnsSideBySide(t *testing.T) {
 	if lives(pid) {
 		t.Error("the hook outlives hookd")
 	}
-	if !strings.Contains(h.log.String(), `msg="hook canceled" hook=same`) {
-		t.Error("what did not run any more is not told")
-	}
+	h.start() // goes on with what had not begun
+	h.file("same")
 }
 
 // S5, S8: names as the kernel accepts them reach the hook byte for byte, and log and JSON without a raw control byte.
