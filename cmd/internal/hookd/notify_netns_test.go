@@ -93,7 +93,9 @@ func TestNetnsActivation(t *testing.T) {
 	h.cmd.Stderr, h.cmd.ExtraFiles = h.log, []*os.File{file}
 	h.run()
 	h.t.Cleanup(h.stop)
-	h.eventually("hookd answers", func() bool { return h.call(control.MethodEmit, control.EmitRequest{Event: "user.x", Wait: true}, nil) == nil })
+	h.eventually("hookd answers", func() bool {
+		return h.call(control.MethodEmit, control.EmitRequest{Event: "user.x", Wait: true}, nil) == nil
+	})
 	h.stop()
 	if _, err := os.Stat(h.path("state/control.sock")); err != nil {
 		t.Errorf("the socket of the service manager is gone: %v", err)
