@@ -57,14 +57,14 @@ var route = [...]ParamSpec{
 	{Name: "metric", Doc: "its metric; the smallest decides"},
 }
 
-var results = [...]string{"done", "failed", "timeout", "canceled"}
+var results = [...]string{"done", "failed", "timeout", "canceled", "interrupted"}
 
 var result = [...]ParamSpec{
 	{Name: "hook", Doc: "the hook's name"},
 	{Name: "instance", Doc: "the instance it ran for"},
 	{Name: "event", Doc: "the event it ran for"},
 	{Name: "run", Doc: "the run it was part of"},
-	{Name: "result", Doc: "done, failed, timeout or canceled", Values: results[:]},
+	{Name: "result", Doc: "done, failed, timeout, canceled or interrupted", Values: results[:]},
 	{Name: "exit-status", Doc: "the exit status; absent when it could not be started or a signal ended it", Optional: true},
 	{Name: "signal", Doc: "the signal that ended it", Optional: true},
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"time"
 
 	"hookd/events"
 	"hookd/hookspec"
@@ -197,10 +196,9 @@ func (r *Runner) start(f ref) {
 	r.running++
 	r.note(Record{Kind: recordStart, Run: f.run.id, Hook: j.Hook.Name})
 	task := Task{f.run.id, f.run.event, j.Job, r.ctx.Done()}
+	lost := *j // the goroutine's own
 	go func() {
-		begin := time.Now()
-		report := r.exec.Execute(ctx, task)
-		report.Started, report.Ended = begin, time.Now()
+		report := lost.attempt(ctx, r.exec, task)
 		cancel(nil)
 		r.done <- finished{f, report}
 	}()
@@ -209,6 +207,7 @@ func (r *Runner) start(f ref) {
 func (r *Runner) jobEnded(d finished) {
 	r.running--
 	j := d.job()
+	j.lost = false
 	if again(d.report.Result, j.tries, j.Hook.Retry) && !r.ended {
 		r.rest(d)
 		return

@@ -152,7 +152,7 @@ func (r *run) records() []Record {
 	var out []Record
 	for _, j := range r.jobs {
 		begin.Hooks = append(begin.Hooks, j.Hook.Name)
-		if j.state == started || j.state == resting {
+		if j.state == started || j.state == resting || j.lost {
 			out = append(out, Record{Kind: recordStart, Run: r.id, Hook: j.Hook.Name})
 		}
 		if j.state == over {

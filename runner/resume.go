@@ -43,7 +43,7 @@ func (r *Runner) resumeRun(s *savedRun) {
 	run := newRun(s.id, r.set.PlanFor(s.event, s.hooks))
 	for _, name := range s.hooks {
 		if !slices.ContainsFunc(run.jobs, func(j job) bool { return j.Hook.Name == name }) {
-			run.jobs = append(run.jobs, goneJob(name, s.reports[name]))
+			run.jobs = append(run.jobs, goneJob(name, s.reports[name], s.begun[name]))
 		}
 	}
 	for i := range run.jobs {
@@ -53,25 +53,21 @@ func (r *Runner) resumeRun(s *savedRun) {
 		case j.state == over:
 		case report != nil:
 			j.state, j.report = over, *report
-		case begun && j.Hook.Retry > 0:
-			j.tries = 1
 		case begun:
-			run.end(i, JobReport{Result: Interrupted, Reason: "hookd was killed while it ran"})
+			j.lost = true
 		case s.wait:
 			run.end(i, JobReport{Result: Canceled, Reason: "hookd was killed, and who waited for it with it"})
 		}
 	}
 	r.observer.Arrived(Arrival{Event: run.event, Run: run.id, Late: LateResumed})
 	r.queue(run)
-	for _, j := range run.jobs {
-		if j.report.Result == Interrupted {
-			r.followUp(run, j.report)
-		}
-	}
 }
 
 // goneJob stands for a hook that is not in force any more, or no longer asks for the event.
-func goneJob(name string, report *JobReport) job {
+func goneJob(name string, report *JobReport, begun bool) job {
+	if report == nil && begun {
+		report = &JobReport{Hook: name, Result: Interrupted, Reason: "hookd was killed while it ran"}
+	}
 	if report == nil {
 		report = &JobReport{Hook: name, Result: Skipped, Reason: "the hook no longer asks for the event"}
 	}

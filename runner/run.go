@@ -79,6 +79,7 @@ type job struct {
 	hookspec.Job
 	state    state
 	tries    int
+	lost     bool                    // an earlier hookd began it, and was killed before it ended
 	cancel   context.CancelCauseFunc // of a job that is started
 	report   JobReport
 	released bool // the next job of its instance may begin
@@ -194,6 +195,20 @@ func (r *run) report() RunReport {
 		}
 	}
 	return out
+}
+
+// attempt executes a job. What an earlier hookd had begun is ended first, and begun anew only with Retry=.
+func (j *job) attempt(ctx context.Context, exec Executor, t Task) JobReport {
+	if j.lost {
+		exec.Clear(ctx, t)
+	}
+	if j.lost && j.Hook.Retry == 0 {
+		return JobReport{Result: Interrupted, Reason: "hookd was killed while it ran"}
+	}
+	begin := time.Now()
+	report := exec.Execute(ctx, t)
+	report.Started, report.Ended = begin, time.Now()
+	return report
 }
 
 // again says whether a job that ended so is tried once more.

@@ -42,6 +42,8 @@ type Task struct {
 // times, are filled into the report by the runner.
 type Executor interface {
 	Execute(ctx context.Context, t Task) JobReport
+	// Clear ends what is left of a job that an earlier hookd had begun and not seen the end of.
+	Clear(ctx context.Context, t Task)
 }
 
 // Arrival is an event that has come in.

@@ -83,6 +83,8 @@ func (s *stage) Execute(ctx context.Context, t Task) JobReport {
 	return JobReport{Result: act.result}
 }
 
+func (s *stage) Clear(_ context.Context, t Task) { s.note("!%s %s", t.Job.Hook.Name, t.Job.Instance) }
+
 func (s *stage) Arrived(a Arrival) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -44,8 +44,8 @@ func here() (origin, error) {
 	return origin{1, strings.TrimSpace(string(boot)), fi.Sys().(*syscall.Stat_t).Ino}, nil
 }
 
-// Journal implements runner.Journal in a file. After an error it reports it, once until all is well again, and tries
-// anew with the records that follow.
+// Journal implements runner.Journal in a file. After an error there is none, until a rewriting works again: one that lags
+// behind would have the next hookd do again what was done.
 type Journal struct {
 	path   string
 	origin origin
@@ -140,12 +140,11 @@ func (j *Journal) Append(records ...runner.Record) (long bool) {
 	return j.size > minJournal && j.size > 4*j.base
 }
 
-// fail takes off what was written by halves; the next records begin a new file.
 func (j *Journal) fail(err error) {
 	j.report(err)
 	j.broken = time.Now()
+	os.Remove(j.path)
 	if j.file != nil {
-		j.file.Truncate(j.size)
 		j.file.Close()
 		j.file = nil
 	}

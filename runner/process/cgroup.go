@@ -161,6 +161,13 @@ func (c *cgroups) start(cmd *exec.Cmd, run, hook string) (group, error) {
 	return g, nil
 }
 
+// find looks below our own group, where an earlier hookd of the same service had its groups. Without one there the group is
+// one that does not exist, and so is empty.
+func (c *cgroups) find(run, hook string) group {
+	found, _ := filepath.Glob(filepath.Join(filepath.Dir(c.base), "hookd.*", run+"."+hook))
+	return &cgroup{all: c, dir: append(found, filepath.Join(c.base, run+"."+hook))[0]}
+}
+
 // close removes the groups that are empty by now.
 func (c *cgroups) close() {
 	c.sweep()

@@ -46,6 +46,8 @@ type grouper interface {
 	// start starts the job's first process so that everything it starts belongs to the returned group.
 	start(cmd *exec.Cmd, run, hook string) (group, error)
 	describe() string
+	// find finds the processes of a job of a hookd that is dead.
+	find(run, hook string) group
 	// close takes away what is not used any more.
 	close()
 }
@@ -135,6 +137,19 @@ func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport 
 		e.keep(leftover{g, out.inode})
 	}
 	return report
+}
+
+// Clear implements runner.Executor.
+func (e *Executor) Clear(_ context.Context, t runner.Task) {
+	g := e.groups.find(t.Run, t.Job.Hook.Name)
+	over := make(chan struct{}) // its first process is not ours to wait for
+	close(over)
+	for _, pid := range g.members() {
+		unix.Kill(pid, unix.SIGTERM)
+		unix.Kill(pid, unix.SIGCONT)
+	}
+	_ = gone(t.Stop, g, over, t.Job.Hook.KillAfter, func() {}) || gone(nil, g, over, killLimit, g.kill)
+	g.release()
 }
 
 // keep remembers a group with something left behind, and forgets those that are empty by now.

@@ -176,6 +176,33 @@ func (f *family) release() {
 	f.all.reap()
 }
 
+// orphans are the processes that carry the variables of a job of a hookd that is dead.
+type orphans struct{ family }
+
+func (r *reaper) find(run, hook string) group {
+	return orphans{family{all: r, run: []byte("HOOK_RUN=" + run), hook: []byte("HOOK_NAME=" + hook)}}
+}
+
+func (o orphans) members() []int {
+	var out []int
+	for pid, p := range processes() {
+		if !p.zombie && o.marked(pid) {
+			out = append(out, pid)
+		}
+	}
+	return out
+}
+
+func (o orphans) left() []int { return o.members() }
+
+func (o orphans) kill() {
+	for _, pid := range o.members() {
+		unix.Kill(pid, unix.SIGKILL)
+	}
+}
+
+func (o orphans) release() {}
+
 // children lists the children of all threads of this process.
 func children() []int {
 	files, _ := filepath.Glob("/proc/self/task/*/children")

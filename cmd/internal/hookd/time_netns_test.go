@@ -448,6 +448,44 @@ func TestNetnsLeftBehind(t *testing.T) {
 	}
 }
 
+// What hookd was killed over is ended, and begun again only with Retry=.
+func TestNetnsInterrupted(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	const hangs = "Timeout=infinity\nKillAfter=100ms\nExec=/bin/sh -c 'trap \"\" TERM; echo $$ >>DIR/$HOOK_NAME.pids; while test $(wc -l <DIR/$HOOK_NAME.pids) = 1; do sleep 0.01; done'\n"
+	h := newHost(t, map[string]string{
+		"once.hook":  "[Hook]\nOn=user.x\n" + hangs,
+		"again.hook": "[Hook]\nOn=user.x\nRetry=1\n" + hangs,
+		"hears.hook": "[Hook]\nOn=hook.* result=interrupted\nExec=/bin/sh -c 'echo $EVENT_HOOK >>DIR/heard'\n",
+	})
+	h.start()
+	if err := h.call(control.MethodEmit, control.EmitRequest{Event: "user.x"}, nil); err != nil {
+		t.Fatal(err)
+	}
+	h.eventually("both run", func() bool { return len(h.lines("once.pids")) == 1 && len(h.lines("again.pids")) == 1 })
+	h.kill()
+	h.start()
+	h.eventually("the run ends", func() bool { return len(h.runs("once")) == 1 })
+	got := map[string]runner.Result{}
+	for _, j := range h.runs("once")[0].Jobs {
+		got[j.Hook] = j.Result
+	}
+	if diff := cmp.Diff(map[string]runner.Result{"once": runner.Interrupted, "again": runner.Done}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"once.pids", "again.pids"} {
+		var pid int
+		if fmt.Sscan(h.lines(name)[0], &pid); lives(pid) {
+			t.Errorf("%s: the process of the first hookd lives", name)
+		}
+	}
+	if len(h.lines("once.pids")) != 1 || len(h.lines("again.pids")) != 2 {
+		t.Errorf("once ran %d times, again %d", len(h.lines("once.pids")), len(h.lines("again.pids")))
+	}
+	h.eventually("the result is heard", func() bool { return slices.Equal(h.lines("heard"), []string{"once"}) })
+}
+
 // The history of a hook that fails tells all there is to know of it.
 func TestNetnsHistory(t *testing.T) {
 	if !nstest.Enter(t) {
