@@ -99,11 +99,17 @@ func TestPattern(t *testing.T) {
 		{"hook.*", "hook.finished hook=a", true},              //
 		{"*", "hookd.started", false},                         //
 		{"hookd.*", "hookd.started", true},                    //
-		{"user.*", "user.hello", true},                        //
-		{"user.hel*", "user.hello", true},                     //
-		{"user.hel*", "user.bye", false},                      //
-		{"*", "user.hello", true},                             //
-		{"user.hello any=1", "user.hello any=1", true},        //
+		{"*", "route.added destination=10.0.0.0/8", false},    //
+		{"*.removed", "neighbor.removed", false},              //
+		{"route.*", "route.removed table=254", true},          //
+		{"route.added table=254", "route.added table=9", false},
+		{"neighbor.*", "neighbor.added address=10.0.0.1", true},
+		{"neighbor.added router=yes", "neighbor.added", false},
+		{"user.*", "user.hello", true},                 //
+		{"user.hel*", "user.hello", true},              //
+		{"user.hel*", "user.bye", false},               //
+		{"*", "user.hello", true},                      //
+		{"user.hello any=1", "user.hello any=1", true}, //
 		{"default-route.* family=ipv4", "default-route.added family=ipv4", true},
 		{"interface.state to=routable", "interface.state from=carrier to=routable", true},
 	} {
@@ -132,6 +138,7 @@ func TestNew(t *testing.T) {
 		{"link.upp", nil, "unknown event link.upp (did you mean link.up?)"},
 		{"link.*", nil, "unknown event link.* (did you mean link.up?)"},
 		{"user.*", nil, "unknown event user.* (write user. and a name of letters a-z, digits and -)"},
+		{"route.changed", nil, "unknown event route.changed (did you mean route.added?)"},
 		{"service.started", nil, "unknown event service.started (the events service.* are not in this version)"},
 		{"../../x", nil, "unknown event ../../x"},
 		{"", nil, `unknown event ""`},
@@ -163,6 +170,8 @@ func TestSubjects(t *testing.T) {
 		"address.added interface=eth0":                         {"eth0"},
 		"default-route.changed family=ipv6 old-interface=eth0": {"default-route/ipv6"},
 		"network.online":                                       {"network/"},
+		"route.added destination=10.0.0.0/8 interface=eth0":    {"route/10.0.0.0/8"},
+		"neighbor.removed address=fe80::1 interface=eth0":      {"neighbor/fe80::1"},
 		"hook.failed hook=a":                                   {"hook/a"},
 		"hookd.started":                                        {"hookd/"},
 		"user.hello":                                           {"user/hello"},
@@ -175,10 +184,13 @@ func TestSubjects(t *testing.T) {
 
 func TestTeardown(t *testing.T) {
 	for words, want := range map[string]bool{
-		"link.up":         false,
-		"link.down":       true,
-		"address.removed": true,
-		"network.offline": true,
+		"link.up":          false,
+		"link.down":        true,
+		"address.removed":  true,
+		"network.offline":  true,
+		"route.added":      false,
+		"route.removed":    true,
+		"neighbor.removed": true,
 		"interface.state from=carrier to=routable": false,
 		"interface.state from=routable to=off":     true,
 		"interface.state from=off to=missing":      true,

@@ -25,7 +25,7 @@ var states = [...]string{"missing", "off", "no-carrier", "dormant", "degraded-ca
 var families = [...]string{"ipv4", "ipv6"}
 
 // later are families that the format has a place for and this version no source.
-var later = [...]string{"route", "neighbor", "service", "ifupdown", "ppp", "dhclient", "networkmanager", "networkd",
+var later = [...]string{"service", "ifupdown", "ppp", "dhclient", "networkmanager", "networkd",
 	"path", "dbus", "system"}
 
 // link are the parameters that every event about an interface carries.
@@ -50,11 +50,31 @@ var address = [...]ParamSpec{
 	{Name: "deprecated", Doc: "yes when its preferred lifetime is over", Optional: true},
 }
 
-var route = [...]ParamSpec{
+var defaultRoute = [...]ParamSpec{
 	{Name: "family", Doc: "ipv4 or ipv6", Values: families[:]},
 	{Name: "interface", Doc: "the interface it leaves by; the first one's when it has several next hops", Optional: true},
 	{Name: "gateway", Doc: "the next hop; absent on point-to-point links", Optional: true},
 	{Name: "metric", Doc: "its metric; the smallest decides"},
+}
+
+var route = [...]ParamSpec{
+	{Name: "family", Doc: "ipv4 or ipv6", Values: families[:]},
+	{Name: "destination", Doc: "the addresses it leads to, with the length of their prefix; 0.0.0.0/0 or ::/0 for all"},
+	{Name: "table", Doc: "the number of its table: 254 for main, 255 for local"},
+	{Name: "type", Doc: "unicast, local, broadcast, anycast, multicast, blackhole, unreachable, prohibit or throw (ip-route(8))"},
+	{Name: "protocol", Doc: "who made it: kernel, boot, static, dhcp, ra, … or a number (rtnetlink(7))", Optional: true},
+	{Name: "interface", Doc: "the interface it leaves by; the first one's when it has several next hops", Optional: true},
+	{Name: "gateway", Doc: "the next hop; absent where the destination is on the link", Optional: true},
+	{Name: "metric", Doc: "its metric, where it has one; the smallest decides", Optional: true},
+}
+
+var neighbor = [...]ParamSpec{
+	{Name: "interface", Doc: "the name of the interface it is reached by"},
+	{Name: "index", Doc: "the index of that interface"},
+	{Name: "family", Doc: "ipv4 or ipv6", Values: families[:]},
+	{Name: "address", Doc: "its address"},
+	{Name: "mac", Doc: "its hardware address; absent on links without", Optional: true},
+	{Name: "router", Doc: "yes when it says that it is a router (IPv6)", Optional: true},
 }
 
 var results = [...]string{"done", "failed", "timeout", "canceled", "interrupted"}
@@ -93,9 +113,13 @@ var table = [...]Spec{
 	{Name: "interface.state", Doc: "an interface went from one state to another, in the words of networkctl(1)", Params: with(link[:],
 		ParamSpec{Name: "from", Doc: "the state before: " + strings.Join(states[:], ", "), Values: states[:]},
 		ParamSpec{Name: "to", Doc: "the state now, one of the same words", Values: states[:]})},
-	{Name: "default-route.added", Doc: "a family got its first default route in the main table", Params: route[:]},
-	{Name: "default-route.changed", Doc: "another default route decides now", Params: with(route[:], old[:]...)},
-	{Name: "default-route.removed", Doc: "a family lost its last default route; the parameters are the last known ones", Params: route[:], Teardown: true},
+	{Name: "default-route.added", Doc: "a family got its first default route in the main table", Params: defaultRoute[:]},
+	{Name: "default-route.changed", Doc: "another default route decides now", Params: with(defaultRoute[:], old[:]...)},
+	{Name: "default-route.removed", Doc: "a family lost its last default route; the parameters are the last known ones", Params: defaultRoute[:], Teardown: true},
+	{Name: "route.added", Doc: "a route came into being, in whichever table; a changed one is removed and added", Params: route[:]},
+	{Name: "route.removed", Doc: "a route is gone; the parameters are the last known ones", Params: route[:], Teardown: true},
+	{Name: "neighbor.added", Doc: "the hardware address of a neighbor is known (ARP, neighbor discovery); a changed one is removed and added", Params: neighbor[:]},
+	{Name: "neighbor.removed", Doc: "a neighbor is not known any more, or does not answer", Params: neighbor[:], Teardown: true},
 	{Name: "network.online", Doc: "the host has a default route, of either family, over an interface that is up"},
 	{Name: "network.offline", Doc: "the host has no such route any more", Teardown: true},
 	{Name: "hook.finished", Doc: "a hook succeeded", Params: result[:]},
@@ -169,6 +193,10 @@ func (s Spec) subject(e Event) (string, []string) {
 		return get("interface"), nil
 	case "default-route":
 		return "default-route/" + get("family"), nil
+	case "route":
+		return "route/" + get("destination"), nil
+	case "neighbor":
+		return "neighbor/" + get("address"), nil
 	case "hook":
 		return "hook/" + get("hook"), nil
 	case "user":

@@ -15,20 +15,21 @@ import (
 
 // message is one decoded netlink message.
 type message struct {
-	kind    uint16
-	link    Link
-	index   int // of the interface an address belongs to
-	addr    Addr
-	usable  bool // the address is neither tentative nor a duplicate
-	route   Route
-	replace bool
-	dumped  bool // the message is part of a dump
+	kind     uint16
+	link     Link
+	index    int // of the interface an address belongs to
+	addr     Addr
+	usable   bool // the address is neither tentative nor a duplicate
+	route    Route
+	replace  bool
+	neighbor neighbor
+	dumped   bool // the message is part of a dump
 }
 
 // decode reads a message; false when it is none that matters here: AF_BRIDGE and other families speak of links with
-// another meaning (their RTM_DELLINK is no removal, failures: R4), and of routes only the default ones of the main table
-// count.
-func decode(m syscall.NetlinkMessage) (message, bool) {
+// another meaning (their RTM_DELLINK is no removal, failures: R4), and of routes only the default ones count unless every one
+// does.
+func decode(m syscall.NetlinkMessage, every bool) (message, bool) {
 	out := message{kind: m.Header.Type, replace: m.Header.Flags&unix.NLM_F_REPLACE != 0}
 	var ok bool
 	switch m.Header.Type {
@@ -37,7 +38,10 @@ func decode(m syscall.NetlinkMessage) (message, bool) {
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
 		ok = out.decodeAddr(m.Data)
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
-		out.route, ok = decodeRoute(m.Data)
+		out.route, ok = decodeRoute(m.Data, every)
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		out.neighbor, ok = decodeNeighbor(m.Data)
+		out.neighbor.there = out.neighbor.there && m.Header.Type == unix.RTM_NEWNEIGH
 	case unix.RTM_NEWNEXTHOP, unix.RTM_DELNEXTHOP:
 		ok = true
 	}
@@ -137,73 +141,6 @@ func (m *message) decodeAddr(data []byte) bool {
 	tentative := flags&unix.IFA_F_TENTATIVE != 0 && flags&unix.IFA_F_OPTIMISTIC == 0
 	m.usable = !tentative && flags&unix.IFA_F_DADFAILED == 0
 	return local.IsValid()
-}
-
-func decodeRoute(data []byte) (Route, bool) {
-	if len(data) < unix.SizeofRtMsg {
-		return Route{}, false
-	}
-	head := nl.DeserializeRtMsg(data)
-	if head.Dst_len != 0 || head.Src_len != 0 || head.Tos != 0 || head.Flags&unix.RTM_F_CLONED != 0 {
-		return Route{}, false
-	}
-	attrs, err := nl.ParseRouteAttr(data[head.Len():])
-	if err != nil || head.Family != unix.AF_INET && head.Family != unix.AF_INET6 {
-		return Route{}, false
-	}
-	r, table := Route{Family: int(head.Family)}, uint32(head.Table)
-	hop := Hop{Dead: head.Flags&unix.RTNH_F_DEAD != 0}
-	for _, a := range attrs {
-		switch a.Attr.Type {
-		case unix.RTA_TABLE:
-			table = u32(a.Value)
-		case unix.RTA_PRIORITY:
-			r.Metric = u32(a.Value)
-		case unix.RTA_PREFSRC:
-			r.Source, _ = netip.AddrFromSlice(a.Value)
-		case unix.RTA_MULTIPATH:
-			r.Hops = decodeHops(a.Value)
-		default:
-			hop.set(a)
-		}
-	}
-	switch {
-	case head.Type != unix.RTN_UNICAST:
-		r.Hops = nil
-	case len(r.Hops) == 0:
-		r.Hops = []Hop{hop}
-	}
-	return r, table == unix.RT_TABLE_MAIN
-}
-
-func (h *Hop) set(a syscall.NetlinkRouteAttr) {
-	switch a.Attr.Type {
-	case unix.RTA_OIF:
-		h.Index = int(u32(a.Value))
-	case unix.RTA_GATEWAY:
-		h.Gateway, _ = netip.AddrFromSlice(a.Value)
-	case unix.RTA_VIA: // a gateway of the other family: its family, then its address
-		h.Gateway, _ = netip.AddrFromSlice(a.Value[min(2, len(a.Value)):])
-	}
-}
-
-// decodeHops reads the list of struct rtnexthop in RTA_MULTIPATH.
-func decodeHops(b []byte) []Hop {
-	var hops []Hop
-	for len(b) >= unix.SizeofRtNexthop {
-		n := int(binary.NativeEndian.Uint16(b))
-		if n < unix.SizeofRtNexthop || n > len(b) {
-			break
-		}
-		h := Hop{Index: int(u32(b[4:])), Dead: b[2]&unix.RTNH_F_DEAD != 0}
-		attrs, _ := nl.ParseRouteAttr(b[unix.SizeofRtNexthop:n])
-		for _, a := range attrs {
-			h.set(a)
-		}
-		hops = append(hops, h)
-		b = b[min((n+3)&^3, len(b)):]
-	}
-	return hops
 }
 
 // messageError reads the errno that an NLMSG_ERROR or NLMSG_DONE begins with; nil for success.

@@ -22,10 +22,10 @@ func TestWirelessNewsIsNoLink(t *testing.T) {
 	head := nl.NewIfInfomsg(unix.AF_UNSPEC)
 	head.Index = 3
 	name := nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated("wlan0"))
-	if _, ok := decode(packet(unix.RTM_NEWLINK, 0, head, name, nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(1500)))); !ok {
+	if _, ok := decode(packet(unix.RTM_NEWLINK, 0, head, name, nl.NewRtAttr(unix.IFLA_MTU, nl.Uint32Attr(1500))), false); !ok {
 		t.Error("a message about a link is not read")
 	}
-	if m, ok := decode(packet(unix.RTM_NEWLINK, 0, head, name, nl.NewRtAttr(unix.IFLA_WIRELESS, make([]byte, 8)))); ok {
+	if m, ok := decode(packet(unix.RTM_NEWLINK, 0, head, name, nl.NewRtAttr(unix.IFLA_WIRELESS, make([]byte, 8))), false); ok {
 		t.Errorf("a wireless event is read as %+v", m.link)
 	}
 }

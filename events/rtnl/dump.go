@@ -21,17 +21,25 @@ const maxDelay = 2 * time.Second
 type dump struct {
 	request     uint16
 	family      int
+	table       uint32 // the only one whose routes are shown; 0 for all
 	seq         uint32
 	full        bool // one of those that together show everything
+	opens       bool // one of those that show what is there at the begin of wanting a kind
 	interrupted bool
 	tries       int
 	began       time.Time // the first try
 	shown       int       // objects
 }
 
-func everything() []dump {
-	return []dump{{request: unix.RTM_GETLINK, full: true}, {request: unix.RTM_GETADDR, full: true},
-		{request: unix.RTM_GETROUTE, family: unix.AF_INET, full: true}, {request: unix.RTM_GETROUTE, family: unix.AF_INET6, full: true}}
+func (s *Source) everything() []dump {
+	opens := s.table.routes.opens()
+	all := []dump{{request: unix.RTM_GETLINK, full: true}, {request: unix.RTM_GETADDR, full: true},
+		{request: unix.RTM_GETROUTE, family: unix.AF_INET, full: true, opens: opens},
+		{request: unix.RTM_GETROUTE, family: unix.AF_INET6, full: true, opens: opens}}
+	if s.table.neighbors != nil {
+		all = append(all, dump{request: unix.RTM_GETNEIGH, full: true, opens: s.table.neighbors.opens()})
+	}
+	return all
 }
 
 // dumpAll asks for the whole state, and holds events back until it is there. Other dumps that wait are part of it.
@@ -41,7 +49,7 @@ func (s *Source) dumpAll() {
 	if s.sent {
 		begun = 1
 	}
-	s.dumps = append(s.dumps[:begun:begun], everything()...)
+	s.dumps = append(s.dumps[:begun:begun], s.everything()...)
 	for _, p := range s.pauses {
 		p.asked = false
 	}
@@ -69,7 +77,9 @@ func (s *Source) pause() {
 }
 
 // pauses says whether a dump can wait: nothing is held back for it, and it has not begun.
-func (d dump) pauses() bool { return d.request == unix.RTM_GETROUTE && !d.full && d.tries == 0 }
+func (d dump) pauses() bool {
+	return d.request == unix.RTM_GETROUTE && !d.full && !d.opens && d.tries == 0
+}
 
 // dumpsAll says whether dumps of everything are under way.
 func (s *Source) dumpsAll() bool {
@@ -84,7 +94,10 @@ func (s *Source) request() error {
 	}
 	d := &s.dumps[0]
 	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
-	req.AddData(d.head())
+	if d.table = unix.RT_TABLE_UNSPEC; s.table.routes == nil {
+		d.table = unix.RT_TABLE_MAIN
+	}
+	req.AddRawData(d.head())
 	d.seq, d.interrupted = req.Seq, false
 	if d.tries == 0 {
 		d.began = time.Now()
@@ -99,15 +112,17 @@ func (s *Source) request() error {
 }
 
 // head is what the request begins with. Where the kernel reads requests strictly it must be the one of its kind, and only
-// the routes of the main table are shown; older kernels show all of them.
-func (d dump) head() nl.NetlinkRequestData {
+// the routes of the table are shown; older kernels show all of them.
+func (d dump) head() []byte {
 	switch d.request {
 	case unix.RTM_GETADDR:
-		return nl.NewIfAddrmsg(d.family)
+		return nl.NewIfAddrmsg(d.family).Serialize()
 	case unix.RTM_GETROUTE:
-		return &nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(d.family), Table: unix.RT_TABLE_MAIN}}
+		return (&nl.RtMsg{RtMsg: unix.RtMsg{Family: uint8(d.family), Table: uint8(d.table)}}).Serialize()
+	case unix.RTM_GETNEIGH:
+		return make([]byte, unix.SizeofNdMsg) // of all families
 	}
-	return nl.NewIfInfomsg(d.family)
+	return nl.NewIfInfomsg(d.family).Serialize()
 }
 
 // dumped ends the dump that is under way: what it did not show is gone, unless changes interrupted it, which asks for
@@ -130,6 +145,9 @@ func (s *Source) dumped() {
 	s.dumps = s.dumps[1:]
 	if d.request == unix.RTM_GETROUTE {
 		s.pauses[d.family].ended(time.Now(), d.shown, time.Since(d.began))
+	}
+	if d.opens {
+		s.opened(d.request)
 	}
 	if d.full && !s.dumpsAll() {
 		if s.again.IsZero() {
@@ -161,7 +179,7 @@ func (s *Source) resync() {
 		s.dumpAll()
 	case !s.again.IsZero() && time.Now().After(s.again):
 		s.again = time.Time{}
-		s.dumps = append(s.dumps, everything()...)
+		s.dumps = append(s.dumps, s.everything()...)
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 func TestDumpOfNoTable(t *testing.T) {
 	refusal := fmt.Errorf("refused: %w", unix.ENOENT)
 	s := New(nil)
-	s.table.newRoute(Route{Family: unix.AF_INET, Hops: []Hop{{Index: 2}}}, false, false)
+	s.table.newDefault(Route{Family: unix.AF_INET, Hops: []Hop{{Index: 2}}}, false, false)
 	s.dumps, s.sent, s.table.gen = []dump{{request: unix.RTM_GETROUTE, family: unix.AF_INET}}, true, 1
 	if err := s.answered(refusal); err != nil || len(s.table.defaults) > 0 || s.sent || len(s.dumps) > 0 || !s.again.IsZero() {
 		t.Errorf("%v; routes %v, dumps %v, again at %v", err, s.table.defaults, s.dumps, s.again)
@@ -84,8 +84,8 @@ func TestWhatAsksForRoutes(t *testing.T) {
 		for index := range 3 {
 			tab.apply(link(index+1, operUp))
 		}
-		tab.newRoute(Route{Family: unix.AF_INET, Source: far, Hops: []Hop{{Index: 2}}}, false, false)
-		tab.newRoute(Route{Family: unix.AF_INET6, Hops: []Hop{{Index: 1}}}, false, false)
+		tab.newDefault(Route{Family: unix.AF_INET, Source: far, Hops: []Hop{{Index: 2}}}, false, false)
+		tab.newDefault(Route{Family: unix.AF_INET6, Hops: []Hop{{Index: 1}}}, false, false)
 		if diff := cmp.Diff(test.want, tab.apply(test.m).dump); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", test.name, diff)
 		}

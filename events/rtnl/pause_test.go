@@ -73,7 +73,7 @@ func TestDumpsOfManyRoutes(t *testing.T) {
 	idle("in the next pause", true)
 	s.dumpAll()
 	s.pause()
-	if len(s.dumps) != len(everything()) || s.patience() != -1 {
+	if len(s.dumps) != len(s.everything()) || s.patience() != -1 {
 		t.Errorf("a dump of everything: %v, patience %d", s.dumps, s.patience())
 	}
 }

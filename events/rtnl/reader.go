@@ -1,6 +1,7 @@
 package rtnl
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"syscall"
@@ -9,14 +10,37 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// wait sleeps until there is something to read or Run shall end.
+// listen makes the reader one that can be woken, deafen ends that.
+func (s *Source) listen() error {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return fmt.Errorf("cannot make an eventfd: %w", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.wake = fd
+	return nil
+}
+
+func (s *Source) deafen() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	unix.Close(s.wake)
+	s.wake = -1
+}
+
+// wait sleeps until there is something to read or to do, or somebody wakes the reader.
 func (s *Source) wait() error {
 	fds := []unix.PollFd{{Fd: int32(s.sock.GetFd()), Events: unix.POLLIN}, {Fd: int32(s.wake), Events: unix.POLLIN}}
 	for {
 		_, err := unix.Poll(fds, s.patience())
-		if !errors.Is(err, unix.EINTR) {
-			return err
+		if errors.Is(err, unix.EINTR) {
+			continue
 		}
+		if fds[1].Revents != 0 {
+			unix.Read(s.wake, make([]byte, 8)) // what there is to do is looked up after this
+		}
+		return err
 	}
 }
 
@@ -34,10 +58,9 @@ func (s *Source) patience() int {
 	return int(max(0, time.Until(next)).Milliseconds()) + 1
 }
 
-// drain reads until the socket is empty.
-func (s *Source) drain() error {
-	defer s.flush()
-	for {
+// drain reads until the socket is empty or ctx ends.
+func (s *Source) drain(ctx context.Context) error {
+	for ctx.Err() == nil {
 		n, _, flags, from, err := unix.Recvmsg(s.sock.GetFd(), s.buf, nil, unix.MSG_DONTWAIT)
 		switch {
 		case errors.Is(err, unix.EAGAIN) && s.sent:
@@ -58,6 +81,7 @@ func (s *Source) drain() error {
 			}
 		}
 	}
+	return nil
 }
 
 func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
@@ -90,7 +114,7 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 			return s.answered(messageError(m))
 		}
 	}
-	decoded, matters := decode(m)
+	decoded, matters := decode(m, s.table.routes != nil)
 	if !matters {
 		return nil
 	}

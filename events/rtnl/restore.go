@@ -13,13 +13,17 @@ type past struct {
 	views  map[int]view
 	byName map[string]int
 	world  world
+
+	routes    map[routeKey][]object[routeValue]
+	neighbors map[neighborKey][]object[neighborValue]
 }
 
 // restore reads what hooks were told from the events that tell it from nothing, interfaces before what leads over them.
 // Each event is judged for itself: one that cannot be read, or that speaks of an interface which none before it added,
 // counts as not told.
 func restore(saved []events.Event) past {
-	p := past{views: map[int]view{}, byName: map[string]int{}}
+	p := past{views: map[int]view{}, byName: map[string]int{},
+		routes: map[routeKey][]object[routeValue]{}, neighbors: map[neighborKey][]object[neighborValue]{}}
 	for _, e := range saved {
 		p.put(e)
 	}
@@ -43,6 +47,14 @@ func (p *past) put(e events.Event) {
 		p.putDefault(e)
 	case "network.online":
 		p.world.online = true
+	case "route.added":
+		if k, v, ok := restoreRoute(e, p.byName); ok {
+			p.routes[k] = append(p.routes[k], remembered(v, param(e, "interface")))
+		}
+	case "neighbor.added":
+		if k, v, ok := restoreNeighbor(e); ok {
+			p.neighbors[k] = append(p.neighbors[k], remembered(v, param(e, "interface")))
+		}
 	}
 }
 

@@ -21,7 +21,24 @@ func fromNothing(p past) []events.Event {
 	for _, index := range slices.Sorted(maps.Keys(p.views)) {
 		out = append(out, diffView(view{state: "missing"}, p.views[index])...)
 	}
-	return append(out, diffWorld(world{}, p.world)...)
+	name := func(index int) string { return p.views[index].Name }
+	_, rs := allOf(routes(), p.routes).settle(name, name)
+	_, ns := allOf(neighbors(), p.neighbors).settle(name, name)
+	followed := append(rs, ns...)
+	slices.SortFunc(followed, func(a, b events.Event) int { return strings.Compare(a.String(), b.String()) })
+	return slices.Concat(out, followed, diffWorld(world{}, p.world))
+}
+
+// allOf has everything still to be told.
+func allOf[K comparable, V value[V]](k kind[K, V], objects map[K][]object[V]) *followed[K, V] {
+	f := begin(k, nil)
+	f.origin = ""
+	for key, list := range objects {
+		for _, o := range list {
+			f.put(key, o.value, 0, false)
+		}
+	}
+	return f
 }
 
 func routed(family int, b best) world {
@@ -43,20 +60,33 @@ func TestRestore(t *testing.T) {
 		{Addr: netip.MustParseAddr("fe80::1"), Bits: 64, Scope: unix.RT_SCOPE_LINK}}}
 	gateway := netip.MustParseAddr("192.0.2.9")
 	for name, want := range map[string]past{
-		"nothing":           {},
-		"interfaces":        {views: map[int]view{1: lo, 7: eth, 9: ppp}},
-		"by a gateway":      {views: map[int]view{9: ppp}, world: routed(0, best{true, "ppp0", gateway, 0, 9})},
-		"by an interface":   {views: map[int]view{9: ppp}, world: routed(1, best{true, "ppp0", netip.Addr{}, 4294967295, 9})},
-		"by one not known":  {world: routed(0, best{true, "gone", gateway, 5, 0})},
-		"online":            {world: world{online: true}},
+		"nothing":          {},
+		"interfaces":       {views: map[int]view{1: lo, 7: eth, 9: ppp}},
+		"by a gateway":     {views: map[int]view{9: ppp}, world: routed(0, best{true, "ppp0", gateway, 0, 9})},
+		"by an interface":  {views: map[int]view{9: ppp}, world: routed(1, best{true, "ppp0", netip.Addr{}, 4294967295, 9})},
+		"by one not known": {world: routed(0, best{true, "gone", gateway, 5, 0})},
+		"online":           {world: world{online: true}},
+		"routes": {views: map[int]view{1: lo, 9: ppp}, routes: map[routeKey][]object[routeValue]{
+			{netip.MustParsePrefix("0.0.0.0/0"), 254, 0}: {
+				remembered(routeValue{kind: unix.RTN_UNICAST, protocol: unix.RTPROT_DHCP, index: 9, gateway: gateway}, "ppp0")},
+			{netip.MustParsePrefix("fe80::/64"), 254, 256}: {
+				remembered(routeValue{kind: unix.RTN_UNICAST, protocol: unix.RTPROT_KERNEL, index: 9}, "ppp0"),
+				remembered(routeValue{kind: unix.RTN_UNICAST, protocol: unix.RTPROT_KERNEL, index: 1}, "lo")},
+			{netip.MustParsePrefix("2001:db8::/32"), 4294967295, 7}: {remembered(routeValue{kind: unix.RTN_BLACKHOLE, protocol: 250}, "")},
+			{netip.MustParsePrefix("192.0.2.1/32"), 255, 0}:         {remembered(routeValue{kind: 77}, "")},
+		}},
+		"neighbors": {views: map[int]view{9: ppp}, neighbors: map[neighborKey][]object[neighborValue]{
+			{9, gateway}:                        {remembered(neighborValue{mac: "02:00:00:00:00:01"}, "ppp0")},
+			{9, netip.MustParseAddr("fe80::1")}: {remembered(neighborValue{router: true}, "ppp0")},
+		}},
 		"everything at all": {views: map[int]view{1: lo, 9: ppp}, world: world{[2]best{{true, "ppp0", gateway, 1, 9}, {true, "lo", netip.Addr{}, 2, 1}}, true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := restore(fromNothing(want))
-			if want.views == nil {
-				want.views = map[int]view{}
-			}
-			if !reflect.DeepEqual(got.views, want.views) || got.world != want.world {
+			same := maps.EqualFunc(got.views, want.views, func(a, b view) bool { return reflect.DeepEqual(a, b) }) && got.world == want.world
+			same = same && maps.EqualFunc(got.routes, want.routes, sameObjects[routeValue])
+			same = same && maps.EqualFunc(got.neighbors, want.neighbors, sameObjects[neighborValue])
+			if !same {
 				t.Errorf("restored %+v, want %+v", got, want)
 			}
 			if diff := cmp.Diff(fromNothing(want), fromNothing(got)); diff != "" {
@@ -64,6 +94,11 @@ func TestRestore(t *testing.T) {
 			}
 		})
 	}
+}
+
+// sameObjects compares objects with one key, whose order is nobody's business.
+func sameObjects[V comparable](a, b []object[V]) bool {
+	return len(a) == len(b) && !slices.ContainsFunc(a, func(o object[V]) bool { return !slices.Contains(b, o) })
 }
 
 // Saved events that nobody can make sense of are left out, and only they.
@@ -85,6 +120,13 @@ func TestRestoreOddEvents(t *testing.T) {
 		{[]string{"default-route.added", "default-route.added family=ipx metric=1", "default-route.added family=ipv4 metric=-1",
 			"default-route.added family=ipv4 metric=1 gateway=x", "default-route.added family=ipv4 metric=1 gateway=10.0.0.1",
 			"default-route.added family=ipv4 metric=2"}, []string{"default-route.added ipv4  via 10.0.0.1 metric 1"}},
+		{[]string{"route.added", "route.added destination=10.0.0.0/8 type=unicast table=x", "route.added destination=10.0.0.0 type=unicast table=1",
+			"route.added destination=10.0.0.0/8 table=1", "route.added destination=10.0.0.0/8 table=1 type=near",
+			"route.added destination=10.0.0.0/8 type=unicast table=1 gateway=x", "route.added destination=10.0.0.0/8 type=unicast table=1 metric=-1",
+			"route.added destination=10.0.0.0/8 type=unicast table=1 protocol=me", "route.removed destination=10.0.0.0/8 type=unicast table=1",
+			"route.added destination=10.0.0.0/8 type=unicast table=1 interface=gone"}, []string{"route.added 10.0.0.0/8 1 unicast - - - -"}},
+		{[]string{"neighbor.added", "neighbor.added index=1 address=x", "neighbor.added index=0 address=10.0.0.1", "neighbor.added address=10.0.0.1",
+			"neighbor.added index=1 address=10.0.0.1 mac=", "neighbor.added index=1 address=fe80::1%1"}, []string{"neighbor.added 10.0.0.1 - - -"}},
 		{[]string{"network.offline", "hookd.lost overruns=1", "user.x interface=e", "nonsense", ""}, nil},
 	} {
 		p := restore(parseEvents(test.saved))
@@ -144,7 +186,7 @@ func TestTellTheDifferenceToThePast(t *testing.T) {
 				s.table.apply(message{kind: unix.RTM_NEWLINK, link: l})
 				s.touched[l.Index] = true
 			}
-			s.hold, s.dumps = true, everything()[:1]
+			s.hold, s.dumps = true, s.everything()[:1]
 			s.dumped()
 			if diff := cmp.Diff(test.want, showAll(s.queue)); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)

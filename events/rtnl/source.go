@@ -28,7 +28,9 @@ const bufferSize = 8 << 20
 type Source struct {
 	mu     sync.Mutex
 	queue  []events.Event // unbounded: the reader must never wait, and the runner behind it drops what nobody can serve
-	filled chan struct{}  // holds one wake-up; another one would say the same
+	wake   int            // an eventfd on which the reader waits, too; -1 while there is none
+	wanted wants
+	filled chan struct{} // holds one wake-up; another one would say the same
 
 	overruns  atomic.Int64
 	foreign   atomic.Int64
@@ -38,11 +40,12 @@ type Source struct {
 	// Owned by the goroutine of Run:
 	sock    *nl.NetlinkSocket
 	pid     uint32
-	wake    int
+	hears   wants
 	buf     []byte
 	table   *table
 	told    map[int]view
 	world   world
+	past    past          // what an earlier hookd told of kinds that nobody has asked for yet
 	hold    bool          // tell nothing: a dump of everything is under way
 	origin  string        // source of the events of that dump
 	lost    bool          // messages were dropped and everything must be dumped
@@ -72,9 +75,10 @@ func New(saved []events.Event) *Source {
 		origin = events.SourceStart
 	}
 	return &Source{
-		filled: make(chan struct{}, 1), ready: make(chan struct{}), buf: make([]byte, 64<<10), origin: origin,
-		table: newTable(), told: p.views, world: p.world, touched: map[int]bool{},
-		pauses: map[int]*pause{unix.AF_INET: {}, unix.AF_INET6: {}}, buffer: bufferSize, strict: 1, stall: func() {},
+		filled: make(chan struct{}, 1), ready: make(chan struct{}), wake: -1, buf: make([]byte, 64<<10), origin: origin,
+		table: newTable(), told: p.views, world: p.world, past: past{routes: p.routes, neighbors: p.neighbors},
+		touched: map[int]bool{},
+		pauses:  map[int]*pause{unix.AF_INET: {}, unix.AF_INET6: {}}, buffer: bufferSize, strict: 1, stall: func() {},
 	}
 }
 
@@ -105,19 +109,12 @@ func (s *Source) Next(ctx context.Context) ([]events.Event, error) {
 // Run reads until ctx ends. An error of the socket is survived with a new one: report is told, and what was missed is
 // found by the dump that a new socket begins with. Without any socket at the start Run returns the error.
 func (s *Source) Run(ctx context.Context, report func(error)) error {
-	wake, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
-	if err != nil {
-		return fmt.Errorf("cannot make an eventfd: %w", err)
+	if err := s.listen(); err != nil {
+		return err
 	}
-	s.wake = wake
-	defer unix.Close(wake)
-	woken := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { defer close(woken); unix.Write(wake, []byte{1, 0, 0, 0, 0, 0, 0, 0}) })
-	defer func() {
-		if !stop() {
-			<-woken // before its descriptor is closed
-		}
-	}()
+	defer s.deafen()
+	stop := context.AfterFunc(ctx, func() { s.mu.Lock(); defer s.mu.Unlock(); s.rouse() })
+	defer stop()
 	for first := true; ; first = false {
 		err := s.session(ctx)
 		if ctx.Err() != nil {
@@ -145,7 +142,7 @@ func (s *Source) open() error {
 	if err != nil {
 		return fmt.Errorf("cannot open a netlink socket: %w", err)
 	}
-	s.sock, s.dumps, s.sent = sock, nil, false
+	s.sock, s.dumps, s.sent, s.hears = sock, nil, false, wants{}
 	if err := sock.SetReceiveBufferSize(s.buffer, true); err != nil {
 		sock.SetReceiveBufferSize(s.buffer, false) // without CAP_NET_ADMIN as much as the host allows
 	}
@@ -167,8 +164,14 @@ func (s *Source) session(ctx context.Context) error {
 		return err
 	}
 	defer s.sock.Close()
+	if err := s.follow(); err != nil {
+		return err
+	}
 	s.dumpAll()
 	for {
+		if err := s.follow(); err != nil {
+			return err
+		}
 		if err := s.request(); err != nil {
 			return err
 		}
@@ -176,7 +179,7 @@ func (s *Source) session(ctx context.Context) error {
 			return err
 		}
 		s.stall()
-		if err := s.drain(); err != nil {
+		if err := s.drain(ctx); err != nil {
 			return err
 		}
 		s.resync()

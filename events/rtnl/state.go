@@ -81,42 +81,16 @@ type addrEntry struct {
 	gen int
 }
 
-// Hop is a next hop of a default route. A dead one is not used: its interface is down.
-type Hop struct {
-	Gateway netip.Addr
-	Index   int
-	Dead    bool
-}
-
-// Route is a default route of the main table. One of another type than unicast (unreachable, blackhole …) has no hops:
-// it is no way out, and it keeps those with a larger metric from being one.
-type Route struct {
-	Family int
-	Metric uint32
-	Source netip.Addr // of packets that the host sends by it, where the route says so
-	Hops   []Hop
-	gen    int
-	seq    uint64 // order in the kernel's list; it prefers the first one of equals
-	next   uint64 // the same in the dump that is under way; in force when all of it is known
-}
-
-// same says whether a message speaks of a route that is known; whether hops are alive is no part of that.
-func (r Route) same(o Route) bool {
-	return r.equal(o) && slices.EqualFunc(r.Hops, o.Hops, func(a, b Hop) bool { return a.Index == b.Index && a.Gateway == b.Gateway })
-}
-
-// over says whether a route leaves by an interface.
-func (r Route) over(index int) bool {
-	return slices.ContainsFunc(r.Hops, func(h Hop) bool { return h.Index == index })
-}
-
 // table is the kernel's state as messages have told it.
 type table struct {
 	ifaces   map[int]*iface
 	ports    map[int]map[int]bool // by the index of their master
-	defaults []Route
+	defaults []defaultRoute
 	gen      int
 	seq      uint64
+
+	routes    *followed[routeKey, routeValue] // nil while nobody asks for them, and so the neighbors
+	neighbors *followed[neighborKey, neighborValue]
 }
 
 func newTable() *table { return &table{ifaces: map[int]*iface{}, ports: map[int]map[int]bool{}} }
@@ -220,50 +194,4 @@ func (t *table) hasDegradedPort(master int) bool {
 		}
 	}
 	return false
-}
-
-// world makes the view of the host: of each family the first hop that is alive of the first way out decides.
-func (t *table) world() world {
-	var w world
-	for n, family := range [...]int{unix.AF_INET, unix.AF_INET6} {
-		for _, r := range t.waysOut(family) {
-			if hop, alive := r.hop(); alive && !w.def[n].there {
-				w.def[n] = best{true, t.name(hop.Index), hop.Gateway, r.Metric, hop.Index}
-			}
-			w.online = w.online || t.usable(r)
-		}
-	}
-	return w
-}
-
-// waysOut lists the default routes of a family in the order in which the kernel tries them, up to one that leads nowhere.
-func (t *table) waysOut(family int) []Route {
-	var out []Route
-	for _, r := range t.defaults {
-		if r.Family == family {
-			out = append(out, r)
-		}
-	}
-	slices.SortFunc(out, func(a, b Route) int { return cmp.Or(cmp.Compare(a.Metric, b.Metric), cmp.Compare(a.seq, b.seq)) })
-	if i := slices.IndexFunc(out, func(r Route) bool { return len(r.Hops) == 0 }); i >= 0 {
-		out = out[:i]
-	}
-	return out
-}
-
-func (r Route) hop() (Hop, bool) {
-	i := slices.IndexFunc(r.Hops, func(h Hop) bool { return !h.Dead })
-	if i < 0 {
-		return Hop{}, false
-	}
-	return r.Hops[i], true
-}
-
-// usable says whether a route leaves by an interface that is up. After a loss of carrier the kernel keeps the IPv4
-// routes of an interface.
-func (t *table) usable(r Route) bool {
-	return slices.ContainsFunc(r.Hops, func(h Hop) bool {
-		i, there := t.ifaces[h.Index]
-		return there && !h.Dead && i.Up()
-	})
 }

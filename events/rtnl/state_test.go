@@ -26,6 +26,10 @@ func show(e events.Event) string {
 			s += fmt.Sprintf(" was %s via %s metric %s", get("old-interface"), get("old-gateway"), old)
 		}
 		return s
+	case "route":
+		return strings.Join(words(e, "destination", "table", "type", "protocol", "interface", "gateway", "metric"), " ")
+	case "neighbor":
+		return strings.Join(words(e, "address", "interface", "mac", "router"), " ")
 	case "link":
 		if old, there := e.Get("old-interface"); there {
 			return e.Name + " " + e.Subject + " was " + old
@@ -33,6 +37,19 @@ func show(e events.Event) string {
 		return e.Name + " " + e.Subject
 	}
 	return e.Name
+}
+
+// words are the event's name and the values of some parameters; - for one that it does not carry.
+func words(e events.Event, keys ...string) []string {
+	out := []string{e.Name}
+	for _, k := range keys {
+		v, there := e.Get(k)
+		if !there {
+			v = "-"
+		}
+		out = append(out, v)
+	}
+	return out
 }
 
 func showAll(list []events.Event) string {
@@ -143,7 +160,7 @@ func TestEventsFollowTheTable(t *testing.T) {
 	other := w
 	other.def[0].metric = 5
 	all := [][]events.Event{diffView(view{state: "missing"}, full), diffView(full, renamed), diffView(renamed, view{state: "missing"}),
-		diffWorld(world{}, w), diffWorld(w, other), diffWorld(other, world{})}
+		diffWorld(world{}, w), diffWorld(w, other), diffWorld(other, world{}), comeAndGo()}
 	seen := map[string]bool{}
 	for _, list := range all {
 		for _, e := range list {

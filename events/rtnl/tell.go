@@ -1,9 +1,12 @@
 package rtnl
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"hookd/events"
 )
@@ -16,10 +19,12 @@ func (s *Source) tell() {
 	origin, now := s.origin, time.Now()
 	emit := func(list []events.Event) {
 		for _, e := range list {
-			e.Source, e.Time = origin, now
+			e.Source, e.Time = cmp.Or(e.Source, origin), now
 			s.push(e)
 		}
 	}
+	gone, come := s.settle()
+	emit(gone)
 	for _, index := range s.indexes() {
 		v := s.table.view(index)
 		emit(diffView(s.told[index].orMissing(), v))
@@ -32,7 +37,25 @@ func (s *Source) tell() {
 	w := s.table.world()
 	emit(diffWorld(s.world, w))
 	s.world = w
+	emit(come)
 }
+
+// settle lists what is gone and what has come of the kinds that are asked for. The one is told before their interfaces, the
+// other after them.
+func (s *Source) settle() (gone, come []events.Event) {
+	before := func(index int) string { return s.told[index].Name }
+	if f := s.table.routes; f.pending(s.dumping(unix.RTM_GETROUTE)) {
+		gone, come = f.settle(before, s.table.name)
+	}
+	if f := s.table.neighbors; f.pending(s.dumping(unix.RTM_GETNEIGH)) {
+		g, c := f.settle(before, s.table.name)
+		gone, come = append(gone, g...), append(come, c...)
+	}
+	return gone, come
+}
+
+// dumping says whether a dump of that kind is under way.
+func (s *Source) dumping(request uint16) bool { return s.sent && s.dumps[0].request == request }
 
 // indexes lists what was touched in the order in which it is to be told: what is gone first, so that its name is free;
 // an interface with a new name after the one that had that name before.
@@ -75,14 +98,11 @@ func (s *Source) living(index int) int {
 	return 0
 }
 
+// push hands an event over and wakes the consumer.
 func (s *Source) push(e events.Event) {
 	s.mu.Lock()
 	s.queue = append(s.queue, e)
 	s.mu.Unlock()
-}
-
-// flush wakes the consumer.
-func (s *Source) flush() {
 	select {
 	case s.filled <- struct{}{}:
 	default:
