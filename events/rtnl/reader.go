@@ -47,10 +47,18 @@ func (s *Source) wait() error {
 // patience is how long to wait for messages, in milliseconds as poll(2) has it.
 func (s *Source) patience() int {
 	next := s.again
-	for _, p := range s.pauses {
-		if p.asked && (next.IsZero() || p.until.Before(next)) {
-			next = p.until
+	sooner := func(t time.Time) {
+		if next.IsZero() || t.Before(next) {
+			next = t
 		}
+	}
+	for _, p := range s.pauses {
+		if p.asked {
+			sooner(p.until)
+		}
+	}
+	if s.beat.f != nil {
+		sooner(s.beat.due)
 	}
 	if next.IsZero() {
 		return -1
@@ -61,6 +69,7 @@ func (s *Source) patience() int {
 // drain reads until the socket is empty or ctx ends.
 func (s *Source) drain(ctx context.Context) error {
 	for ctx.Err() == nil {
+		s.beat.now(time.Now())
 		n, _, flags, from, err := unix.Recvmsg(s.sock.GetFd(), s.buf, nil, unix.MSG_DONTWAIT)
 		switch {
 		case errors.Is(err, unix.EAGAIN) && s.sent:

@@ -56,6 +56,7 @@ type Source struct {
 	dumps   []dump        // the first one is under way
 	sent    bool
 	pauses  map[int]*pause // by family
+	beat    beat
 	touched map[int]bool
 
 	buffer int    // bytes asked for

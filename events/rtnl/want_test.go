@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -177,15 +176,7 @@ func TestNetnsR1OverrunOfRoutes(t *testing.T) {
 	if !nstest.Enter(t) {
 		return
 	}
-	var stuck atomic.Bool
-	freed := make(chan struct{})
-	slow := New(nil)
-	slow.buffer = 4096
-	slow.stall = func() {
-		if stuck.Load() {
-			<-freed
-		}
-	}
+	slow, hold, free := slowSource()
 	slow.Want(true, true)
 	k := listenTo(t, slow)
 	k.pair()
@@ -195,7 +186,7 @@ func TestNetnsR1OverrunOfRoutes(t *testing.T) {
 	k.ip("neighbor add 192.0.2.8 lladdr 02:00:00:00:00:08 nud permanent dev a")
 	k.until("neighbor.added 192.0.2.8 a 02:00:00:00:00:08 -")
 	k.family("route")
-	stuck.Store(true)
+	hold()
 	var flood strings.Builder
 	for i := range 2000 {
 		fmt.Fprintf(&flood, "route add 172.16.%d.%d via 192.0.2.254\nroute del 172.16.%d.%d\n", i/250, i%250, i/250, i%250)
@@ -206,8 +197,7 @@ func TestNetnsR1OverrunOfRoutes(t *testing.T) {
 	k.ip("route add 10.3.0.0/16 via 192.0.2.254")
 	k.ip("neighbor del 192.0.2.7 dev a")
 	k.ip("neighbor replace 192.0.2.8 lladdr 02:00:00:00:00:18 nud permanent dev a")
-	stuck.Store(false)
-	close(freed)
+	free()
 	k.until("hookd.lost")
 	k.until("route.added 10.3.0.0/16 254 unicast boot a 192.0.2.254 -")
 	k.mark()
