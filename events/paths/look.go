@@ -11,9 +11,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// tick is the longest step of the clock that the times of changes are taken from: a kernel takes at least 100 of them in a
-// second (CONFIG_HZ).
-const tick = 10 * time.Millisecond
+// ticks are two of the longest steps of the clock that the times of changes are taken from: a kernel takes at least 100 of
+// them in a second (CONFIG_HZ).
+const ticks = 20 * time.Millisecond
 
 // maxLinks is how many links a path may lead through, as in the kernel (path_resolution(7)).
 const maxLinks = 40
@@ -26,12 +26,12 @@ type view struct {
 
 func (v view) same(before view) bool { return !before.unsure && v.text == before.text }
 
-// look takes a view. It calls watch with each directory and the name that it is going to look up there, or "" for all
-// names, before it does: then a change is either seen here or reported later.
+// look takes a view of directories, whose paths are absolute. It calls watch with each directory and the name that it is
+// going to look up there, or "" for all names, before it does: then a change is either seen here or reported later.
 func look(roots []string, watch func(dir, name string)) view {
 	v := survey(roots, watch)
 	if v.unsure {
-		time.Sleep(tick) // most often the change was the last one
+		time.Sleep(ticks) // most often the change was the last one
 		v = survey(roots, watch)
 	}
 	return v
@@ -52,6 +52,7 @@ func survey(roots []string, watch func(dir, name string)) view {
 			s.list(path, true)
 		}
 	}
+	s.note("/") // last, because it is watched by now
 	return view{s.text.String(), s.unsure}
 }
 
@@ -118,7 +119,7 @@ func (s *surveyor) follow(at, path string) (end string, mode uint32) {
 func (s *surveyor) step(dir, name string) (mode uint32, target string) {
 	path := filepath.Join(dir, name)
 	if path != os.DevNull {
-		
+		s.watch(dir, name)
 	}
 	return s.note(path)
 }

@@ -54,8 +54,8 @@ func New(roots []string) *Watcher {
 	return w
 }
 
-// absolute does not clean the path: what .. means depends on the links before it. It fails only when the working directory
-// is gone, and below one that is gone nothing can come to be.
+// absolute does not clean the path: what .. means depends on the links before it. It fails when the working directory is
+// gone, and below one that is gone nothing can come to be.
 func absolute(path string) (string, error) {
 	if strings.HasPrefix(path, "/") {
 		return path, nil

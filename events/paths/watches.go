@@ -37,17 +37,18 @@ type watches struct {
 	inodes  map[inode]string  // of this look: the same path
 
 	mu      sync.Mutex
-	matters map[string]int // path whose events are hints, with / at its end for all that is in it → last look that wants it
+	matters map[string]int // path whose events are hints, with / at its end for all that is in it → last look to want it
 }
 
-// inode tells directories apart. One that is reached by two paths (bind mounts) is watched once, and reported by the first.
+// inode tells directories apart. One that two paths lead to (bind mounts) is watched once and reported under the first.
 type inode struct{ dev, ino uint64 }
 
 func newWatches() *watches {
 	return &watches{hints: make(chan struct{}, 1), open: fsnotify.NewWatcher, stall: func() {}, matters: map[string]int{}}
 }
 
-// begin drops the watches of the look before. What changes from here on until they are back is seen by this look.
+// begin drops the watches of the look before. What changes from here on until they are back is seen by this look. Where
+// there was no inotify, or no room for a watch, each look tries again.
 func (w *watches) begin() {
 	w.number++
 	w.deaf, w.names, w.inodes = nil, map[string]string{}, map[inode]string{}
@@ -126,8 +127,8 @@ func (w *watches) end() error {
 	return w.deaf
 }
 
-// read takes what fsnotify has to say, always and without waiting for anybody, since it keeps a lock while it waits to get
-// rid of an error. An error is a hint too: after an overflow nobody knows what was lost.
+// read takes what fsnotify has to say, always and without waiting for anybody: fsnotify may hold the lock of add and begin
+// while it gets rid of an error. An error is a hint too: after an overflow nobody knows what was lost.
 func (w *watches) read(inotify *fsnotify.Watcher) {
 	for {
 		w.stall()
@@ -183,7 +184,8 @@ func (w *watches) blame(what string, err error) {
 	}
 }
 
-// mute says whether inotify(7) does not report what other hosts, or the kernel, change in a file system.
+// mute says whether a directory is on a file system that other hosts, programs or the kernel change without inotify(7)
+// reporting it.
 func mute(dir string) bool {
 	var st unix.Statfs_t
 	if err := unix.Statfs(dir, &st); err != nil {
@@ -191,7 +193,8 @@ func mute(dir string) bool {
 	}
 	switch uint32(st.Type) {
 	case unix.NFS_SUPER_MAGIC, unix.SMB_SUPER_MAGIC, unix.SMB2_SUPER_MAGIC, unix.CIFS_SUPER_MAGIC, unix.AFS_SUPER_MAGIC,
-		unix.CEPH_SUPER_MAGIC, unix.CODA_SUPER_MAGIC, unix.V9FS_MAGIC, unix.FUSE_SUPER_MAGIC, unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC:
+		unix.CEPH_SUPER_MAGIC, unix.CODA_SUPER_MAGIC, unix.V9FS_MAGIC, unix.FUSE_SUPER_MAGIC, unix.PROC_SUPER_MAGIC,
+		unix.SYSFS_MAGIC:
 		return true
 	}
 	return false
