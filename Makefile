@@ -42,7 +42,8 @@ check:
 		test -z "$$out" || { echo "$$out"; exit 1; }
 	$(GO) test -count=1 -run TestFloorPlan .
 
-bench:
+bench: build
+	@CGO_ENABLED=0 $(GO) run ./test/bench
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
 
 install: build

@@ -31,6 +31,7 @@ var floorPlan = map[string]room{
 	"internal/nstest":      {nil, []string{"golang.org/x/sys"}},
 	"cmd/internal/hookd":   {[]string{"events", "events/paths", "events/rtnl", "hookspec", "runner", "runner/history", "runner/process", "internal/control"}, []string{"github.com/coreos/go-systemd/v22", "golang.org/x/sys"}},
 	"cmd/internal/hookctl": {[]string{"events", "hookspec", "runner", "runner/history", "runner/process", "internal/control"}, []string{"github.com/urfave/cli/v2"}},
+	"test/bench":           {[]string{"internal/control", "internal/nstest"}, []string{"golang.org/x/sys"}},
 	"cmd/hookd":            {[]string{"cmd/internal/hookd", "hookspec"}, nil},
 	"cmd/hookctl":          {[]string{"cmd/internal/hookctl", "hookspec"}, nil},
 }
