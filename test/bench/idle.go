@@ -63,9 +63,10 @@ func idleNamespace() error {
 func idleHookFiles(program string) map[string]string {
 	hooks := map[string]string{}
 	for n := range idleHooks {
-		hooks[fmt.Sprintf("hook-%d", n)] = fmt.Sprintf("[Hook]\nDescription=Hook %d of an idle host\n"+
-			"On=link.up interface=uplink%d\nOn=interface.state to=routable interface=uplink%d\nAfter=hook-%d\nExec=%s %%{interface}\n",
-			n, n, n, n-1, program)
+		uplink := fmt.Sprintf("uplink%d", n)
+		hooks[fmt.Sprintf("hook-%d", n)] = fmt.Sprintf("[Hook]\nDescription=Hook %d of an idle host\nAfter=hook-%d\n"+
+			"On=link.up interface=%s\nOn=interface.state to=routable interface=%s\nExec=%s %%{interface}\n",
+			n, n-1, uplink, uplink, program)
 	}
 	return hooks
 }

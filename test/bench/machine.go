@@ -14,7 +14,8 @@ func kernel() string {
 	if err := unix.Uname(&u); err != nil {
 		return "a kernel without a name"
 	}
-	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:]) + " " + unix.ByteSliceToString(u.Machine[:])
+	text := unix.ByteSliceToString
+	return text(u.Sysname[:]) + " " + text(u.Release[:]) + " " + text(u.Machine[:])
 }
 
 // load is the average number of processes that run or want to, over the last minute and the last five.
