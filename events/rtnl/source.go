@@ -83,6 +83,9 @@ func New(saved []events.Event) *Source {
 	}
 }
 
+// Ready is closed when the state found at start has been told.
+func (s *Source) Ready() <-chan struct{} { return s.ready }
+
 // Overruns counts how often the kernel had to drop messages.
 func (s *Source) Overruns() int64 { return s.overruns.Load() }
 

@@ -114,11 +114,18 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	saved := runner.Restore(records)
 	d.runner = runner.New(d.exec, d.hub, set, runner.Options{FollowUps: true, Journal: journal, Saved: saved})
 	d.source = rtnl.New(saved.State(time.Now()))
+	d.ask(set)
+	if every := watchdog(); every > 0 {
+		d.source.Beat(every/3, func() { d.notify("WATCHDOG=1") })
+	}
 	return func() { journal.Close(); past.Close() }, set, nil
 }
 
 // historyName is the directory of the history in the state directory.
 const historyName = "history"
+
+// ask has the source report what hooks of the set ask for.
+func (d *daemon) ask(set *hookspec.Set) { d.source.Want(set.Asks("route"), set.Asks("neighbor")) }
 
 // serve owns the goroutines of the daemon. The order of their end: sources, then the runner, then the control socket, so
 // that who waits for a run hears of its end.

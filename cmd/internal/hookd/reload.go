@@ -69,6 +69,7 @@ func (d *daemon) reload(ctx context.Context) reloaded {
 	if err := d.runner.Swap(ctx, set); err != nil {
 		return reloaded{err: err}
 	}
+	d.ask(set)
 	defer d.notifyReady(set)
 	r := reloaded{Reloaded: control.Reloaded{Hooks: len(set.Hooks), Kept: set.Kept(), Faults: []string{}}, written: set.Written}
 	for _, f := range slices.Concat(set.Faults, hookspec.Faults(set.Cycles)) {
