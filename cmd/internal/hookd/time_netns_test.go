@@ -26,6 +26,14 @@ func (h *host) lines(name string) []string {
 	return strings.FieldsFunc(string(text), func(r rune) bool { return r == '\n' })
 }
 
+// operState is the operational state of an interface in the word of ip(8).
+func operState(name string) string {
+	out, _ := exec.Command("ip", "-o", "link", "show", "dev", name).Output()
+	_, after, _ := strings.Cut(string(out), " state ")
+	word, _, _ := strings.Cut(after, " ")
+	return word
+}
+
 // batch runs several commands of ip(8) at once.
 func (h *host) batch(commands ...string) {
 	h.t.Helper()
@@ -132,6 +140,9 @@ func TestNetnsRestart(t *testing.T) {
 		os.Remove(h.path("old.txt"))
 		end()
 		h.batch("link set dev vb down", "link add name brx type bridge", "link set dev brx up")
+		for deadline := time.Now().Add(patience); operState("va") == "UP" && time.Now().Before(deadline); { // the kernel takes its time
+			time.Sleep(10 * time.Millisecond)
+		}
 		h.write("hooks/new.hook", "[Hook]\nOn=link.up\nOn=link.down\n"+note, 0o644)
 		h.start()
 		h.eventually("the difference", func() bool { return len(h.lines("old.txt")) == 4 })
@@ -182,27 +193,17 @@ func TestNetnsR13Kill(t *testing.T) {
 		h.kill()
 	}
 	h.start()
-	up := func() (out []string) {
+	states := func() (out []string) {
 		for i := range ifaces {
-			text, _ := os.ReadFile(fmt.Sprintf("/sys/class/net/va%d/operstate", i))
-			out = append(out, strings.TrimSpace(string(text)))
+			out = append(out, map[bool]string{true: "up", false: "down"}[operState(fmt.Sprintf("va%d", i)) == "UP"])
 		}
 		return out
-	}
-	if _, err := os.Stat("/sys/class/net/va0"); err != nil { // /sys of another namespace: ask instead
-		up = func() (out []string) {
-			for i := range ifaces {
-				text, _ := exec.Command("ip", "-o", "link", "show", "dev", fmt.Sprintf("va%d", i)).Output()
-				out = append(out, map[bool]string{true: "up", false: "down"}[strings.Contains(string(text), "state UP")])
-			}
-			return out
-		}
 	}
 	h.eventually("peace", func() bool {
 		var s control.Status
 		return h.call(control.MethodStatus, nil, &s) == nil && s.Waiting == 0 && s.Running == 0
 	})
-	h.eventually("the last state", func() bool { return slices.Equal(h.lastStates(ifaces), up()) })
+	h.eventually("the last state", func() bool { return slices.Equal(h.lastStates(ifaces), states()) })
 	h.checkKilled(ifaces)
 }
 
