@@ -48,6 +48,10 @@ func Main(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
 	a.cli = a.build()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
+	if len(args) > 0 && args[0] == completeCommand {
+		a.complete(args[1:])
+		return exitDone
+	}
 	arranged, err := arrange(args, a.cli)
 	if err == nil {
 		err = a.cli.RunContext(ctx, append([]string{"hookctl"}, arranged...))
@@ -128,6 +132,7 @@ func (a *app) build() *cli.App {
 				&cli.StringFlag{Name: "since", Usage: "runs that ended since a `TIME`, or within a span"}}},
 			{Name: "status", Usage: "show how hookd is", Action: a.args(0, 0, a.status)},
 			{Name: "reload", Usage: "make hookd read its hooks anew", Action: a.args(0, 0, a.reload)},
+			{Name: "completion", Usage: "print the completion script of a shell", ArgsUsage: "bash|zsh|fish", Action: a.args(1, 1, a.completion)},
 		},
 	}
 	for _, c := range app.Commands {
