@@ -52,6 +52,12 @@ install: build
 	install bin/hookctl $(DESTDIR)$(PREFIX)/bin
 	for page in $(PAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
+	install -D -m 644 cmd/internal/hookctl/completion/hookctl.bash \
+		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/hookctl
+	install -D -m 644 cmd/internal/hookctl/completion/hookctl.zsh \
+		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_hookctl
+	install -D -m 644 cmd/internal/hookctl/completion/hookctl.fish \
+		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/hookctl.fish
 
 clean:
 	rm -rf bin run
