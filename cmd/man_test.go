@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hookd/cmd/internal/hookctl"
 	"hookd/cmd/internal/hookd"
 	"hookd/events"
@@ -92,36 +94,55 @@ func TestManualCommands(t *testing.T) {
 	_, commands, _ := strings.Cut(help("help"), "COMMANDS:")
 	commands, globals, _ := strings.Cut(commands, "GLOBAL OPTIONS:")
 	names := regexp.MustCompile(`(?m)^ {3}(\w+)`).FindAllStringSubmatch(commands, -1)
-	if len(names) != 13 {
-		t.Errorf("%d commands", len(names))
+	manual := commandsIn(text)
+	if len(names) != len(manual)+1 { // and help
+		t.Errorf("the program has %d commands, hookctl(1) %d", len(names), len(manual))
 	}
 	for _, m := range names {
-		if !strings.Contains(text, "Ic "+m[1]) {
-			t.Errorf("hookctl(1) lacks the command %s", m[1])
-		}
-		if m[1] != "help" {
-			globals += help("help", m[1])
+		own, there := manual[m[1]]
+		if diff := cmp.Diff(own, flagsIn(help("help", m[1]), "--help")); m[1] != "help" && (!there || diff != "") {
+			t.Errorf("flags of %s (-hookctl(1) +program):\n%s", m[1], diff)
 		}
 	}
-	flags := regexp.MustCompile(`--[a-z-]+`)
-	for _, f := range flags.FindAllString(globals, -1) {
-		if f != "--help" && !strings.Contains(text, "Fl "+f) {
-			t.Errorf("hookctl(1) lacks the flag %s", f)
-		}
+	_, options, _ := strings.Cut(text, ".Bl -tag")
+	options, _, _ = strings.Cut(options, ".Ss Without a daemon")
+	if diff := cmp.Diff(flagsIn(options, "--help"), flagsIn(globals, "--help")); diff != "" {
+		t.Errorf("global flags (-hookctl(1) +program):\n%s", diff)
 	}
 	var out bytes.Buffer
 	hookd.Main([]string{"--help"}, hookspec.Trust{}, &out, &out)
-	daemon := page(t, "hookd.8")
-	for _, f := range flags.FindAllString(out.String(), -1) {
-		if !strings.Contains(daemon, "Fl "+f) {
-			t.Errorf("hookd(8) lacks the flag %s", f)
+	_, options, _ = strings.Cut(page(t, "hookd.8"), "The options are:")
+	options, _, _ = strings.Cut(options, ".Ss From an event")
+	if diff := cmp.Diff(flagsIn(options, "--help", "--version"), flagsIn(out.String())); diff != "" {
+		t.Errorf("flags of hookd (-hookd(8) +program):\n%s", diff)
+	}
+}
+
+// flagsIn lists the flags in a text, but for some.
+func flagsIn(text string, but ...string) []string {
+	flags := []string{}
+	for _, f := range regexp.MustCompile(`--[a-z][a-z-]*`).FindAllString(text, -1) {
+		if !slices.Contains(but, f) && !slices.Contains(flags, f) {
+			flags = append(flags, f)
 		}
 	}
-	for _, m := range regexp.MustCompile(`Fl (--[a-z][a-z-]+)`).FindAllStringSubmatch(text, -1) {
-		if !strings.Contains(globals, m[1]) {
-			t.Errorf("hookctl(1) has the flag %s, which the program does not", m[1])
-		}
+	slices.Sort(flags)
+	return flags
+}
+
+// commandsIn are the commands of hookctl(1) with their flags, which stand in the lines that their entries begin with.
+func commandsIn(text string) map[string][]string {
+	_, text, _ = strings.Cut(text, ".Ss Without a daemon")
+	text, _, _ = strings.Cut(text, ".Sh EXIT STATUS")
+	all := map[string]string{}
+	for _, m := range regexp.MustCompile(`(?m)^\.It Ic (\w+)((?:.*\\\n)*.*)$`).FindAllStringSubmatch(text, -1) {
+		all[m[1]] += m[2]
 	}
+	flags := map[string][]string{}
+	for name, line := range all {
+		flags[name] = flagsIn(line)
+	}
+	return flags
 }
 
 // TestExamples runs the examples for the events that they are there for.
