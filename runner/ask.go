@@ -1,0 +1,137 @@
+package runner
+
+import (
+	"context"
+	"slices"
+
+	"hookd/events"
+	"hookd/hookspec"
+)
+
+// What others may ask of the runner: each question is a message to its owner.
+
+// send gives a message to the owner.
+func (r *Runner) send(ctx context.Context, f func()) error {
+	select {
+	case <-r.stopped:
+		return ErrStopped
+	default:
+	}
+	select {
+	case r.inbox <- f:
+		return nil
+	case <-r.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// ask lets the owner compute something and waits for it.
+func ask[T any](ctx context.Context, r *Runner, f func() T) (T, error) {
+	var none T
+	answer := make(chan T, 1) // full never: one answer each
+	if err := r.send(ctx, func() { answer <- f() }); err != nil {
+		return none, err
+	}
+	select {
+	case v := <-answer:
+		return v, nil
+	case <-r.stopped:
+		return none, ErrStopped
+	case <-ctx.Done():
+		return none, ctx.Err()
+	}
+}
+
+// Submit hands an event over. It blocks while the inbox is full, so that a source that outruns us waits.
+func (r *Runner) Submit(ctx context.Context, e events.Event) error {
+	return r.send(ctx, func() { r.arrive(e, false) })
+}
+
+// Progress is what a run that somebody waits for has come to: first its id alone, then each job that ends after it has
+// begun, at last the whole.
+type Progress struct {
+	Run   string     `json:"run"`
+	Job   *JobReport `json:"job,omitempty"`
+	Ended *RunReport `json:"ended,omitempty"`
+}
+
+// SubmitWait hands an event over and waits for its run to end, calling each with what happens. When ctx ends or each
+// fails first, the run goes on.
+func (r *Runner) SubmitWait(ctx context.Context, e events.Event, each func(Progress) error) error {
+	reply, err := ask(ctx, r, func() chan Progress { return r.arrive(e, true) })
+	for err == nil {
+		var p Progress
+		if p, err = r.next(ctx, reply); err == nil {
+			err = each(p)
+		}
+		if p.Ended != nil {
+			return err
+		}
+	}
+	return err
+}
+
+func (r *Runner) next(ctx context.Context, reply chan Progress) (Progress, error) {
+	select {
+	case p := <-reply:
+		return p, nil
+	case <-r.stopped:
+		select {
+		case p := <-reply:
+			return p, nil
+		default:
+			return Progress{}, ErrStopped
+		}
+	case <-ctx.Done():
+		return Progress{}, ctx.Err()
+	}
+}
+
+// Swap replaces the set; runs that have begun or wait keep the plan they have. Hooks that were not in force before hear
+// of what is there.
+func (r *Runner) Swap(ctx context.Context, set *hookspec.Set) error {
+	_, err := ask(ctx, r, func() bool {
+		known := append([]string{}, r.set.Names()...)
+		r.set = set
+		r.forget()
+		r.note(Record{Kind: recordHooks, Hooks: set.Names()})
+		r.replay(known)
+		return true
+	})
+	return err
+}
+
+// Set returns the set in force.
+func (r *Runner) Set(ctx context.Context) (*hookspec.Set, error) {
+	return ask(ctx, r, func() *hookspec.Set { return r.set })
+}
+
+// Counts tells how many runs have ended or are under way, how many of these have not begun, how many jobs run, how many
+// states settle, and which hooks are limited now.
+type Counts struct {
+	Runs, Waiting, Jobs, Settling int
+	Limited                       []string
+}
+
+// Counts counts.
+func (r *Runner) Counts(ctx context.Context) (Counts, error) {
+	return ask(ctx, r, func() Counts {
+		c := Counts{Runs: r.count, Jobs: r.running, Limited: []string{}}
+		for _, run := range r.all() {
+			if run.untouched() {
+				c.Waiting++
+			}
+		}
+		for key := range r.held {
+			if !key.Limited {
+				c.Settling++
+			} else if !slices.Contains(c.Limited, key.Hook) {
+				c.Limited = append(c.Limited, key.Hook)
+			}
+		}
+		slices.Sort(c.Limited)
+		return c
+	})
+}
