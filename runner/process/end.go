@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"syscall"
 	"time"
 
@@ -73,17 +74,27 @@ const (
 func terminate(stop <-chan struct{}, cmd *exec.Cmd, g group, killAfter time.Duration, exited <-chan struct{}) bool {
 	cmd.Process.Signal(unix.SIGTERM)
 	cmd.Process.Signal(unix.SIGCONT)
-	for _, pid := range g.members() {
-		if pid != cmd.Process.Pid {
-			unix.Kill(pid, unix.SIGTERM)
-			unix.Kill(pid, unix.SIGCONT)
-		}
-	}
+	ask := asker(g, cmd.Process.Pid)
 	kill := func() {
 		g.kill()
 		cmd.Process.Kill()
 	}
-	return gone(stop, g, exited, killAfter, func() {}) || gone(nil, g, exited, killLimit, kill)
+	ask()
+	return gone(stop, g, exited, killAfter, ask) || gone(nil, g, exited, killLimit, kill)
+}
+
+// asker returns a function that asks every process of a group to end that was not asked before: one may have been made
+// while the others were asked.
+func asker(g group, asked ...int) func() {
+	return func() {
+		for _, pid := range g.members() {
+			if !slices.Contains(asked, pid) {
+				unix.Kill(pid, unix.SIGTERM)
+				unix.Kill(pid, unix.SIGCONT)
+				asked = append(asked, pid)
+			}
+		}
+	}
 }
 
 // gone waits until a group has been found empty twice and the first process has ended, at most for the given time, and

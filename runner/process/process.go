@@ -144,11 +144,9 @@ func (e *Executor) Clear(_ context.Context, t runner.Task) {
 	g := e.groups.find(t.Run, t.Job.Hook.Name)
 	over := make(chan struct{}) // its first process is not ours to wait for
 	close(over)
-	for _, pid := range g.members() {
-		unix.Kill(pid, unix.SIGTERM)
-		unix.Kill(pid, unix.SIGCONT)
-	}
-	_ = gone(t.Stop, g, over, t.Job.Hook.KillAfter, func() {}) || gone(nil, g, over, killLimit, g.kill)
+	ask := asker(g)
+	ask()
+	_ = gone(t.Stop, g, over, t.Job.Hook.KillAfter, ask) || gone(nil, g, over, killLimit, g.kill)
 	g.release()
 }
 

@@ -198,9 +198,19 @@ sleep 1000`, dir)
 // A hook that ends at SIGTERM is not waited for longer than that takes.
 func TestTimeoutGentle(t *testing.T) {
 	each(t, func(t *testing.T, e *Executor) {
-		r := execute(e, task(t, "Timeout=200ms\nKillAfter=10min", "trap 'echo bye; exit 0' TERM; sleep 1000 & wait"))
+		r := execute(e, task(t, "Timeout=1s\nKillAfter=10min", "trap 'echo bye; exit 0' TERM; sleep 1000 & wait"))
 		if r.Result != runner.TimedOut || string(r.Output) != "bye\n" {
 			t.Errorf("%s %q", r.Result, r.Output)
+		}
+	})
+}
+
+// What is started while a job is being ended is asked to end as well, and does not live until KillAfter=.
+func TestTimeoutStartsMore(t *testing.T) {
+	each(t, func(t *testing.T, e *Executor) {
+		r := execute(e, task(t, "Timeout=1s\nKillAfter=10min", "trap 'sleep 0.3; sleep 1000 & exit 0' TERM; sleep 1000 & wait"))
+		if r.Result != runner.TimedOut || len(r.Left) > 0 {
+			t.Errorf("%s, left %v", r.Result, r.Left)
 		}
 	})
 }
