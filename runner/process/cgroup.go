@@ -6,9 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -170,7 +172,9 @@ func (c *cgroups) find(run, hook string) group {
 
 // close removes the groups that are empty by now.
 func (c *cgroups) close() {
-	c.sweep()
+	for try := 0; try < closeTries && c.emptied(); try++ {
+		time.Sleep(killPoll)
+	}
 	os.Remove(c.base)
 	if c.lock != nil {
 		c.lock.Close()
@@ -178,6 +182,17 @@ func (c *cgroups) close() {
 	if c.init != nil {
 		c.init.close()
 	}
+}
+
+// closeTries bounds how long the end waits for groups whose processes have ended and are not quite gone yet.
+const closeTries = 100
+
+// emptied sweeps, and says whether a group is left in which nothing lives any more.
+func (c *cgroups) emptied() bool {
+	c.sweep()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.used, func(g *cgroup) bool { return len(g.members()) == 0 })
 }
 
 func (c *cgroups) sweep() {

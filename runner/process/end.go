@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"slices"
 	"syscall"
 	"time"
 
@@ -72,9 +71,9 @@ const (
 // terminate asks all processes of a job to end, gives them killAfter, and kills those that are left. The first process
 // counts by itself: it may have left its group. It returns false when even that did not end them.
 func terminate(stop <-chan struct{}, cmd *exec.Cmd, g group, killAfter time.Duration, exited <-chan struct{}) bool {
+	ask := asker(g, cmd.Process.Pid)
 	cmd.Process.Signal(unix.SIGTERM)
 	cmd.Process.Signal(unix.SIGCONT)
-	ask := asker(g, cmd.Process.Pid)
 	kill := func() {
 		g.kill()
 		cmd.Process.Kill()
@@ -83,15 +82,20 @@ func terminate(stop <-chan struct{}, cmd *exec.Cmd, g group, killAfter time.Dura
 	return gone(stop, g, exited, killAfter, ask) || gone(nil, g, exited, killLimit, kill)
 }
 
-// asker returns a function that asks every process of a group to end that was not asked before: one may have been made
-// while the others were asked.
-func asker(g group, asked ...int) func() {
+// asker returns a function that asks every process of a group to end that was not asked before: one may be made while the
+// others are asked, and one that a shell has just made forgets the signal when it becomes another program.
+func asker(g group, but ...int) func() {
+	asked := map[string]bool{}
+	key := func(pid int) string { return fmt.Sprintf("%d %s", pid, commandOf(pid)) }
+	for _, pid := range but {
+		asked[key(pid)] = true
+	}
 	return func() {
 		for _, pid := range g.members() {
-			if !slices.Contains(asked, pid) {
+			if k := key(pid); !asked[k] {
+				asked[k] = true
 				unix.Kill(pid, unix.SIGTERM)
 				unix.Kill(pid, unix.SIGCONT)
-				asked = append(asked, pid)
 			}
 		}
 	}
