@@ -135,6 +135,9 @@ func netOf(family string, first, last Event, before, after bool) Event {
 		last.Params = append(without(last.Params, "old-"), oldRoute(first, "old-")...)
 	case after && family == "address" || last.Name == "link.added":
 		last.Name = family + ".changed"
+	case after && first.Name == "link.renamed":
+		old, _ := first.Get("old-interface")
+		last.Name, last.Params = first.Name, set(last.Params, "old-interface", old)
 	}
 	return last
 }

@@ -66,7 +66,10 @@ func (t *Told) List(now time.Time) []Event {
 		out = append(out, e)
 	}
 	slices.SortFunc(out, func(a, b Event) int {
-		return cmp.Or(cmp.Compare(a.place(), b.place()), cmp.Compare(a.index(), b.index()), cmp.Compare(a.rank(), b.rank()), cmp.Compare(a.String(), b.String()))
+		if c := cmp.Or(a.place()-b.place(), a.index()-b.index(), a.rank()-b.rank()); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.String(), b.String())
 	})
 	return out
 }
@@ -118,7 +121,8 @@ func (e Event) rank() int {
 	return slices.Index([]string{"link.added", "link.up", "address.added", "interface.state", "default-route.added", "network.online"}, e.Name)
 }
 
-// Holds says whether what an event told of is still so. What no source saw, and what tells of no state, always is.
+// Holds says whether what an event told of is still so; of things, whether they are still there. What no source saw, and
+// what tells of no state, always is.
 func (t *Told) Holds(e Event) bool {
 	p, ok := e.Phase()
 	if !ok || !e.Real() {
@@ -129,5 +133,5 @@ func (t *Told) Holds(e Event) bool {
 		return p.After == gone
 	}
 	now, _ := last.Phase()
-	return now.After == p.After
+	return now.After == p.After || e.Family() != "interface" && p.After != gone
 }

@@ -50,13 +50,15 @@ func (s *Set) Plan(e events.Event) Plan {
 			now = append(now, h)
 		}
 	}
-	plan.Jobs = s.order(e, plan.dropUnmet(now, s.reversed(e)), jobs)
-	plan.Settling = s.order(e, plan.dropUnmet(settling, s.reversed(e)), jobs)
+	nobody := func(string) bool { return false }
+	plan.Jobs = s.order(e, plan.dropUnmet(now, s.reversed(e), nobody), jobs)
+	plan.Settling = s.order(e, plan.dropUnmet(settling, s.reversed(e), nobody), jobs)
 	sort.Slice(plan.Refused, func(i, k int) bool { return plan.Refused[i].Hook < plan.Refused[k].Hook })
 	return plan
 }
 
-// PlanFor decides what of the hooks with these names runs for an event that has held for their Settle=.
+// PlanFor decides what of the hooks with these names runs for an event that was told before. What they require of others
+// counts as given.
 func (s *Set) PlanFor(e events.Event, names []string) Plan {
 	plan := Plan{Event: e}
 	var hooks []*Hook
@@ -68,9 +70,15 @@ func (s *Set) PlanFor(e events.Event, names []string) Plan {
 		job, why := h.job(e)
 		if jobs[h.Name] = job; why == "" {
 			hooks = append(hooks, h)
+		} else if h.against(e) == "" {
+			plan.Refused = append(plan.Refused, Refusal{h.Name, why, true})
 		}
 	}
-	plan.Jobs = s.order(e, plan.dropUnmet(hooks, s.reversed(e)), jobs)
+	earlier := func(name string) bool { // what ran, or did not, when the event came
+		h := s.Hook(name)
+		return h != nil && !slices.Contains(names, name) && h.against(e) == ""
+	}
+	plan.Jobs = s.order(e, plan.dropUnmet(hooks, s.reversed(e), earlier), jobs)
 	return plan
 }
 
@@ -182,12 +190,12 @@ func absent(e events.Event, name string) string {
 }
 
 // dropUnmet refuses hooks that require one that does not run, and those that require these. A teardown that reverses a
-// hook turns its Requires= into an order only: it runs before what it needs goes.
-func (p *Plan) dropUnmet(hooks []*Hook, reversed func(*Hook) bool) []*Hook {
+// hook turns its Requires= into an order only: it runs before what it needs goes. What came earlier is met.
+func (p *Plan) dropUnmet(hooks []*Hook, reversed func(*Hook) bool, earlier func(string) bool) []*Hook {
 	for {
 		kept, dropped := hooks[:0:0], false
 		for _, h := range hooks {
-			if missing := firstMissing(h, hooks); missing != "" && !reversed(h) {
+			if missing := firstMissing(h, hooks, earlier); missing != "" && !reversed(h) {
 				p.Refused = append(p.Refused, Refusal{h.Name, "it requires " + missing + ", which does not run for this event", true})
 				dropped = true
 				continue
@@ -201,9 +209,9 @@ func (p *Plan) dropUnmet(hooks []*Hook, reversed func(*Hook) bool) []*Hook {
 	}
 }
 
-func firstMissing(h *Hook, hooks []*Hook) string {
+func firstMissing(h *Hook, hooks []*Hook, earlier func(string) bool) string {
 	for _, r := range h.Requires {
-		if !has(hooks, r.Text()) {
+		if !has(hooks, r.Text()) && !earlier(r.Text()) {
 			return r.Text()
 		}
 	}

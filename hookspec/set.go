@@ -126,6 +126,11 @@ func (s *Set) Hook(name string) *Hook {
 	return nil
 }
 
+// Has says whether a file has the name of the hook, in force or not.
+func (s *Set) Has(name string) bool {
+	return s.Hook(name) != nil || slices.ContainsFunc(s.Entries, func(e Entry) bool { return e.Name == name && e.State == StateRefused })
+}
+
 // Names lists the loaded hooks.
 func (s *Set) Names() []string {
 	var names []string

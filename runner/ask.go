@@ -93,11 +93,7 @@ func (r *Runner) next(ctx context.Context, reply chan Progress) (Progress, error
 // of what is there.
 func (r *Runner) Swap(ctx context.Context, set *hookspec.Set) error {
 	_, err := ask(ctx, r, func() bool {
-		known := append([]string{}, r.set.Names()...)
-		r.set = set
-		r.forget()
-		r.note(Record{Kind: recordHooks, Hooks: set.Names()})
-		r.replay(known)
+		r.swap(set)
 		return true
 	})
 	return err

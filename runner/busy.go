@@ -66,7 +66,8 @@ func (r *Runner) yields(old, now ref) {
 	whenBusy := now.job().Hook.WhenBusy
 	switch meets(whenBusy, old.job().state) {
 	case ended:
-		old.job().cancel(replacedError{now.run.id})
+		old.job().replaced = replacedError{now.run.id}
+		old.job().cancel(old.job().replaced)
 	case giveUp:
 		report := JobReport{Result: Skipped, Reason: "a later event takes its place (run " + now.run.id + ")"}
 		if whenBusy == hookspec.BusyReplace {

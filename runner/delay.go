@@ -20,6 +20,7 @@ type holdKey struct {
 type hold struct {
 	first, last events.Event
 	due         time.Time // when it settles
+	with        []string  // hooks that require a limited one, and come along
 }
 
 // hear takes a further event about the topic of a hold in; false when nothing is left to tell: the state is what it was

@@ -22,6 +22,7 @@ func (r *Runner) start(f ref) {
 	j.tries++
 	r.running++
 	r.note(Record{Kind: recordStart, Run: f.run.id, Hook: j.Hook.Name})
+	r.write()
 	task := Task{f.run.id, f.run.event, j.Job, r.ctx.Done()}
 	lost := *j // the goroutine's own
 	go func() {
@@ -35,6 +36,9 @@ func (r *Runner) jobEnded(d finished) {
 	r.running--
 	j := d.job()
 	j.lost = false
+	if j.replaced != nil && d.report.Result != Done { // it may have failed before it was ended
+		d.report.Result, d.report.Reason = Canceled, j.replaced.Error()
+	}
 	if again(d.report.Result, j.tries, j.Hook.Retry) && !r.ended {
 		r.rest(d)
 		return

@@ -37,7 +37,7 @@ func (r *Runner) enter(plan hookspec.Plan, in entry) chan Progress {
 	if in.late != LateLimited {
 		in.records = append(in.records, r.limit(run)...)
 	}
-	r.write(run, in)
+	r.accept(run, in)
 	r.observer.Arrived(Arrival{Event: run.event, Run: run.id, Refused: run.refused, Settling: run.settling, Late: in.late})
 	if run.id != "" {
 		r.queue(run)
@@ -53,8 +53,8 @@ func hooksOf(jobs []hookspec.Job) []string {
 	return names
 }
 
-// write notes an event and what will run for it.
-func (r *Runner) write(run *run, in entry) {
+// accept notes an event and what will run for it.
+func (r *Runner) accept(run *run, in entry) {
 	e := run.event
 	record := Record{Kind: recordRun, Event: &e, Run: run.id, Wait: in.wait, Drop: in.drop}
 	if in.late == "" && r.told.Put(e) {
@@ -95,7 +95,7 @@ func (r *Runner) queue(run *run) {
 func (r *Runner) bound(subject string) {
 	var waiting []*run
 	for _, run := range r.queues[subject] {
-		if run.untouched() {
+		if run.untouched() && !run.over() {
 			waiting = append(waiting, run)
 		}
 	}

@@ -14,7 +14,7 @@ type Record struct {
 	Event  *events.Event `json:"event,omitempty"`
 	First  *events.Event `json:"first,omitempty"` // of a hold
 	Run    string        `json:"run,omitempty"`
-	Hooks  []string      `json:"hooks,omitempty"` // of a run: those that are to run; of a set: all
+	Hooks  []string      `json:"hooks,omitempty"` // of a run: those that are to run; of a set: all; of a hold: those that come along
 	Drop   []holdKey     `json:"drop,omitempty"`  // holds that end with this record
 	Hold   *holdKey      `json:"hold,omitempty"`
 	Hook   string        `json:"hook,omitempty"`
@@ -56,7 +56,7 @@ type savedRun struct {
 	event   events.Event
 	wait    bool
 	hooks   []string
-	begun   map[string]bool
+	begun   map[string]int // how often
 	reports map[string]*JobReport
 }
 
@@ -81,13 +81,13 @@ func (s *Saved) take(r Record) {
 	case r.Kind == recordHooks:
 		s.Hooks = append([]string{}, r.Hooks...)
 	case r.Kind == recordHold && r.Hold != nil && r.First != nil && r.Event != nil:
-		s.hold(*r.Hold, hold{first: *r.First, last: *r.Event})
+		s.hold(*r.Hold, hold{first: *r.First, last: *r.Event, with: r.Hooks})
 	case (r.Kind == recordEvent || r.Kind == recordRun) && r.Event != nil:
 		if r.Kind == recordEvent {
 			s.Told.Put(*r.Event)
 		}
 		if len(r.Hooks) > 0 {
-			s.runs = append(s.runs, &savedRun{r.Run, *r.Event, r.Wait, r.Hooks, map[string]bool{}, map[string]*JobReport{}})
+			s.runs = append(s.runs, &savedRun{r.Run, *r.Event, r.Wait, r.Hooks, map[string]int{}, map[string]*JobReport{}})
 		}
 	default:
 		s.progress(r)
@@ -107,7 +107,7 @@ func (s *Saved) progress(r Record) {
 		switch {
 		case run.id != r.Run:
 		case r.Kind == recordStart:
-			run.begun[r.Hook] = true
+			run.begun[r.Hook]++
 		case r.Kind == recordEnd && r.Report != nil:
 			run.reports[r.Hook] = r.Report
 		case r.Kind == recordOver:
@@ -117,15 +117,24 @@ func (s *Saved) progress(r Record) {
 	}
 }
 
-// note writes to the journal.
+// note is to be written to the journal: before the next job begins, and before the next message is read. What belongs
+// together is so written in one piece.
 func (r *Runner) note(records ...Record) {
-	if r.journal != nil && len(records) > 0 {
-		r.long = r.journal.Append(records...) || r.long
+	if r.journal != nil {
+		r.noted = append(r.noted, records...)
 	}
 }
 
-// shorten rewrites a journal that has grown long, when nothing is under way of which it would know only a part.
+func (r *Runner) write() {
+	if len(r.noted) > 0 {
+		r.long = r.journal.Append(r.noted...) || r.long
+		r.noted = nil
+	}
+}
+
+// shorten rewrites a journal that has grown long. It is called between messages, when records() is all there is to know.
 func (r *Runner) shorten() {
+	r.write()
 	if r.long {
 		r.long = false
 		r.journal.Rewrite(r.records())
@@ -134,7 +143,7 @@ func (r *Runner) shorten() {
 
 // records are all that the next hookd would have to know now. Runs come before the state: their events are older.
 func (r *Runner) records() []Record {
-	out := []Record{{Kind: recordHooks, Hooks: r.set.Names()}}
+	out := []Record{{Kind: recordHooks, Hooks: r.known}}
 	for _, run := range r.all() {
 		out = append(out, run.records()...)
 	}
@@ -142,9 +151,13 @@ func (r *Runner) records() []Record {
 		out = append(out, Record{Kind: recordEvent, Event: &e})
 	}
 	for key, h := range r.held {
-		out = append(out, Record{Kind: recordHold, Hold: &key, First: &h.first, Event: &h.last})
+		out = append(out, h.record(key))
 	}
 	return out
+}
+
+func (h hold) record(key holdKey) Record {
+	return Record{Kind: recordHold, Hold: &key, First: &h.first, Event: &h.last, Hooks: h.with}
 }
 
 func (r *run) records() []Record {
@@ -152,8 +165,10 @@ func (r *run) records() []Record {
 	var out []Record
 	for _, j := range r.jobs {
 		begin.Hooks = append(begin.Hooks, j.Hook.Name)
-		if j.state == started || j.state == resting || j.lost {
-			out = append(out, Record{Kind: recordStart, Run: r.id, Hook: j.Hook.Name})
+		for range j.tries {
+			if j.state != over {
+				out = append(out, Record{Kind: recordStart, Run: r.id, Hook: j.Hook.Name})
+			}
 		}
 		if j.state == over {
 			out = append(out, Record{Kind: recordEnd, Run: r.id, Hook: j.Hook.Name, Report: &j.report})

@@ -10,10 +10,14 @@ import (
 // it did not know hear of what is there.
 func (r *Runner) resume(s *Saved) {
 	if s == nil {
+		r.known = r.set.Names()
 		r.note(r.records()...)
 		return
 	}
-	r.told = s.Told
+	r.told, r.known = s.Told, s.Hooks
+	if r.known == nil {
+		r.known = r.set.Names()
+	}
 	r.forget()
 	for _, run := range s.runs {
 		r.resumeRun(run)
@@ -23,10 +27,20 @@ func (r *Runner) resume(s *Saved) {
 			r.resumeHold(key, h)
 		}
 	}
-	if r.journal != nil {
-		r.journal.Rewrite(r.records())
+	r.long = r.journal != nil
+	r.replay()
+}
+
+// swap puts another set in force. What was held back for a hook that holds nothing back any more is due.
+func (r *Runner) swap(set *hookspec.Set) {
+	r.set = set
+	r.forget()
+	for key := range r.held {
+		if h := set.Hook(key.Hook); !key.Limited && (h == nil || h.Settle == 0) {
+			r.settled(key)
+		}
 	}
-	r.replay(s.Hooks)
+	r.replay()
 }
 
 // forget drops the state that no hook asks for, and so no source reports.
@@ -43,18 +57,18 @@ func (r *Runner) resumeRun(s *savedRun) {
 	run := newRun(s.id, r.set.PlanFor(s.event, s.hooks))
 	for _, name := range s.hooks {
 		if !slices.ContainsFunc(run.jobs, func(j job) bool { return j.Hook.Name == name }) {
-			run.jobs = append(run.jobs, goneJob(name, s.reports[name], s.begun[name]))
+			run.jobs = append(run.jobs, goneJob(name, s.reports[name], s.begun[name] > 0))
 		}
 	}
 	for i := range run.jobs {
 		j := &run.jobs[i]
-		report, begun := s.reports[j.Hook.Name], s.begun[j.Hook.Name]
+		report, begun := s.reports[j.Hook.Name], s.begun[j.Hook.Name] > 0
 		switch {
 		case j.state == over:
 		case report != nil:
 			j.state, j.report = over, *report
 		case begun:
-			j.lost = true
+			j.lost, j.tries = true, s.begun[j.Hook.Name]
 		case s.wait:
 			run.end(i, JobReport{Result: Canceled, Reason: "hookd was killed, and who waited for it with it"})
 		}
@@ -86,23 +100,22 @@ func (r *Runner) resumeHold(key holdKey, h hold) {
 		r.agenda.at(r.now(), func() { r.letIn(of) })
 	} else {
 		h.due = r.now().Add(hook.Settle)
-		r.agenda.at(h.due, func() { r.settled(key) })
+		r.schedule(key, h.due)
 	}
 	r.held[key] = h
 }
 
-// replay tells the hooks that are not among those that know the state what is there; nil are none at all, who hear of it
-// from the sources.
-func (r *Runner) replay(known []string) {
-	if known == nil {
-		return
-	}
+// replay tells the hooks that do not know the state what is there. One that knew it knows it still when its file was
+// refused for a while.
+func (r *Runner) replay() {
 	var fresh []string
 	for _, h := range r.set.Hooks {
-		if !slices.Contains(known, h.Name) {
+		if !slices.Contains(r.known, h.Name) {
 			fresh = append(fresh, h.Name)
 		}
 	}
+	r.known = slices.DeleteFunc(append(slices.Clone(r.known), fresh...), func(name string) bool { return !r.set.Has(name) })
+	r.note(Record{Kind: recordHooks, Hooks: r.known})
 	if len(fresh) == 0 {
 		return
 	}

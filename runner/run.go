@@ -80,6 +80,7 @@ type job struct {
 	state    state
 	tries    int
 	lost     bool                    // an earlier hookd began it, and was killed before it ended
+	replaced error                   // why it is ended while it runs
 	cancel   context.CancelCauseFunc // of a job that is started
 	report   JobReport
 	released bool // the next job of its instance may begin
@@ -127,7 +128,7 @@ func (r *run) count(s state) int {
 func (r *run) over() bool { return r.count(over) == len(r.jobs) }
 
 // untouched says whether nothing of the run has begun.
-func (r *run) untouched() bool { return r.count(started)+r.count(resting) == 0 && !r.first }
+func (r *run) untouched() bool { return r.count(started) == 0 && !r.first }
 
 // ready lists the jobs that may start now, at most limit of them together with those that run. may tells what the rest
 // of the world has against a job.
@@ -181,7 +182,7 @@ func (r *run) end(i int, report JobReport) {
 		report.Tries = j.tries
 	}
 	j.state, j.report = over, report
-	if j.Hook.Abort && report.Result != Done && r.aborted == "" {
+	if j.Hook.Abort && failure(report.Result) && r.aborted == "" {
 		r.aborted = j.Hook.Name
 	}
 }
@@ -197,12 +198,18 @@ func (r *run) report() RunReport {
 	return out
 }
 
+// failure says whether a job was carried out and did not succeed, which Failure=abort is about. One that did not run for
+// a later event, or comes later itself, is none.
+func failure(result Result) bool {
+	return result == Failed || result == TimedOut || result == Interrupted
+}
+
 // attempt executes a job. What an earlier hookd had begun is ended first, and begun anew only with Retry=.
 func (j *job) attempt(ctx context.Context, exec Executor, t Task) JobReport {
 	if j.lost {
 		exec.Clear(ctx, t)
 	}
-	if j.lost && j.Hook.Retry == 0 {
+	if j.lost && !again(Failed, j.tries-1, j.Hook.Retry) {
 		return JobReport{Result: Interrupted, Reason: "hookd was killed while it ran"}
 	}
 	begin := time.Now()

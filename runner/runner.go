@@ -74,24 +74,27 @@ type Runner struct {
 	stopped  chan struct{}
 
 	// Owned by the goroutine of Run:
-	set      *hookspec.Set
-	prefix   string
-	count    int                // runs
-	seq      int                // of the last run that was queued
-	queues   map[string][]*run  // by subject
-	busy     map[instance][]ref // jobs that are not over, in the order in which they came
-	todo     []*run             // to be looked at
-	hungry   []*run             // that want a place among all jobs
-	running  int                // jobs
-	told     *events.Told
-	held     map[holdKey]hold
-	limited  map[instance][]holdKey
-	windows  map[instance]window
-	admitted int
-	agenda   agenda
-	long     bool // the journal is
-	ctx      context.Context
-	ended    bool
+	set       *hookspec.Set
+	prefix    string
+	count     int                // runs
+	seq       int                // of the last run that was queued
+	queues    map[string][]*run  // by subject
+	busy      map[instance][]ref // jobs that are not over, in the order in which they came
+	todo      []*run             // to be looked at
+	hungry    []*run             // that want a place among all jobs
+	running   int                // jobs
+	told      *events.Told
+	held      map[holdKey]hold
+	scheduled map[holdKey]bool // holds that are in the agenda
+	limited   map[instance][]holdKey
+	windows   map[instance]window
+	admitted  int
+	agenda    agenda
+	noted     []Record
+	long      bool     // the journal is
+	known     []string // hooks that have heard of the state, as long as their files are there
+	ctx       context.Context
+	ended     bool
 }
 
 // Options of New.
@@ -107,7 +110,7 @@ func New(exec Executor, observer Observer, set *hookspec.Set, opt Options) *Runn
 		exec: exec, observer: observer, set: set, follow: opt.FollowUps, journal: opt.Journal, saved: opt.Saved,
 		inbox: make(chan func(), inbox), done: make(chan finished), stopped: make(chan struct{}),
 		prefix: strconv.FormatInt(time.Now().UnixNano()/1000, 36), queues: map[string][]*run{}, busy: map[instance][]ref{},
-		told: events.NewTold(), held: map[holdKey]hold{}, limited: map[instance][]holdKey{}, windows: map[instance]window{},
+		told: events.NewTold(), held: map[holdKey]hold{}, scheduled: map[holdKey]bool{}, limited: map[instance][]holdKey{}, windows: map[instance]window{},
 	}
 }
 

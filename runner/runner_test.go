@@ -36,7 +36,8 @@ type stage struct {
 	now    int
 	most   int
 	played map[string]int
-	tasks  []string
+	tasks  []string // hooks and their events
+	keys   []string // runs and their hooks
 	events []Arrival
 	runs   []RunReport
 }
@@ -63,6 +64,7 @@ func (s *stage) count(n int) {
 func (s *stage) Execute(ctx context.Context, t Task) JobReport {
 	s.note("+%s %s", t.Job.Hook.Name, t.Job.Instance)
 	s.mu.Lock()
+	s.keys = append(s.keys, t.Run+" "+t.Job.Hook.Name)
 	s.tasks = append(s.tasks, t.Job.Hook.Name+" "+t.Event.String())
 	s.mu.Unlock()
 	s.count(1)
