@@ -16,8 +16,8 @@ import (
 	"hookd/runner"
 )
 
-// The history holds keepParts files of about partSize bytes; the oldest one goes when a new one is begun. The outputs of
-// a run that would be longer than maxEntry are cut.
+// The history holds keepParts files of partSize bytes; the oldest one goes when something was written into a new one. The
+// outputs of a run that would be longer than maxEntry bytes are cut.
 const (
 	partSize  = 512 << 10
 	keepParts = 16
@@ -42,16 +42,16 @@ type History struct {
 
 // Open makes the directory. What was written before stays as long as there is room. report is called with what cannot be
 // written, and with nil when that is over.
-func Open(dir string, report func(error)) (*History, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the history: %w", err)
+func Open(dir string, report func(error)) *History {
+	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+		report(fmt.Errorf("cannot make the history: %w", err))
 	}
 	h := &History{dir: dir, report: report}
 	if old := parts(dir); len(old) > 0 {
 		fmt.Sscanf(filepath.Base(old[len(old)-1]), "part.%d", &h.number)
 		h.goOn(old[len(old)-1])
 	}
-	return h, nil
+	return h
 }
 
 // goOn opens the last part for more. A line that was cut off gets an end, and is passed over by readers.
@@ -81,44 +81,61 @@ func parts(dir string) []string {
 
 // Add writes a run down.
 func (h *History) Add(r runner.RunReport) {
-	text, err := json.Marshal(Entry{shortened(r), time.Now()})
+	text, err := line(r)
 	if err == nil {
-		err = h.write(append(text, '\n'))
+		err = h.write(text)
 	}
 	switch {
-	case err != nil:
-		h.close()
-		if !h.broken {
-			h.report(fmt.Errorf("cannot write the history: %w", err))
-		}
-	case h.broken:
+	case err != nil && !h.broken:
+		h.report(fmt.Errorf("cannot write the history: %w", err))
+	case err == nil && h.broken:
 		h.report(nil)
 	}
 	h.broken = err != nil
 }
 
-// write begins a new part when the present one is full or could not be written.
+// line is a run in JSON, with less output where it would be longer than maxEntry.
+func line(r runner.RunReport) ([]byte, error) {
+	for most := maxEntry; ; most /= 4 {
+		text, err := json.Marshal(Entry{shortened(r, most), time.Now()})
+		if err != nil || len(text) <= maxEntry || most == 0 {
+			return append(text, '\n'), err
+		}
+	}
+}
+
+// write begins a new part when the present one is full. What was written by halves is taken off again.
 func (h *History) write(line []byte) error {
-	if h.file == nil || h.size+int64(len(line)) > partSize {
+	full := h.size > 0 && h.size+int64(len(line)) > partSize
+	if h.file == nil || full {
 		if err := h.begin(); err != nil {
 			return err
 		}
 	}
 	n, err := h.file.Write(line)
+	if err != nil {
+		if n > 0 && h.file.Truncate(h.size) != nil {
+			h.close()
+		}
+		return err
+	}
 	h.size += int64(n)
-	return err
+	for old := parts(h.dir); len(old) > keepParts; old = old[1:] {
+		os.Remove(old[0])
+	}
+	return nil
 }
 
 func (h *History) begin() error {
-	h.close()
-	h.number++
-	for old := parts(h.dir); len(old) >= keepParts; old = old[1:] {
-		os.Remove(old[0])
-	}
-	path := filepath.Join(h.dir, fmt.Sprintf("part.%08d", h.number))
+	path := filepath.Join(h.dir, fmt.Sprintf("part.%08d", h.number+1))
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	if err != nil {
+		return err
+	}
+	h.close()
 	h.file, h.size = f, 0
-	return err
+	h.number++
+	return nil
 }
 
 func (h *History) close() {
@@ -131,13 +148,13 @@ func (h *History) close() {
 // Close closes the file; nothing is written any more.
 func (h *History) Close() { h.close() }
 
-// shortened cuts the outputs of a run, each to the same length, so that an entry stays within bounds.
-func shortened(r runner.RunReport) runner.RunReport {
+// shortened cuts the outputs of a run, each to the same length, to so many bytes in all.
+func shortened(r runner.RunReport, most int) runner.RunReport {
 	if len(r.Jobs) == 0 {
 		return r
 	}
 	r.Jobs = slices.Clone(r.Jobs)
-	half := maxEntry / len(r.Jobs) / 2
+	half := most / len(r.Jobs) / 2
 	for i := range r.Jobs {
 		j := &r.Jobs[i]
 		if n := len(j.Output); n > 2*half {

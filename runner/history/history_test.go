@@ -15,10 +15,14 @@ import (
 	"hookd/runner"
 )
 
-// reports collects what a journal or a history reports.
+// reports collects what a journal or a history reports: when trouble begins and when it ends.
 type reports []error
 
-func (r *reports) add(err error) { *r = append(*r, err) }
+func (r *reports) add(err error) {
+	if was := len(*r) > 0 && (*r)[len(*r)-1] != nil; was != (err != nil) {
+		*r = append(*r, err)
+	}
+}
 
 func (r *reports) none(t *testing.T) {
 	t.Helper()
@@ -54,10 +58,7 @@ func ids(t *testing.T, dir string, f Filter) string {
 func TestFilter(t *testing.T) {
 	dir := t.TempDir()
 	var told reports
-	h, err := Open(dir, told.add)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := Open(dir, told.add)
 	began := time.Now()
 	h.Add(run(t, "r1", "a", runner.Done, "one\n"))
 	h.Add(run(t, "r2", "b", runner.Failed, "two\xff\n"))
@@ -95,10 +96,7 @@ func TestFilter(t *testing.T) {
 func TestCutOff(t *testing.T) {
 	dir := t.TempDir()
 	var told reports
-	first, err := Open(dir, told.add)
-	if err != nil {
-		t.Fatal(err)
-	}
+	first := Open(dir, told.add)
 	first.Add(run(t, "r1", "a", runner.Done, ""))
 	first.Add(run(t, "r2", "a", runner.Done, ""))
 	path := parts(dir)[0]
@@ -118,16 +116,10 @@ func TestCutOff(t *testing.T) {
 	if err := os.WriteFile(path, text[:len(text)-5], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	second, err := Open(dir, told.add)
-	if err != nil {
-		t.Fatal(err)
-	}
+	second := Open(dir, told.add)
 	second.Add(run(t, "r3", "a", runner.Done, ""))
 	for n := range 100 { // that restarts often does not push the history out
-		h, err := Open(dir, told.add)
-		if err != nil {
-			t.Fatal(err)
-		}
+		h := Open(dir, told.add)
 		h.Add(run(t, fmt.Sprintf("s%d", n), "a", runner.Done, ""))
 		h.Close()
 	}
@@ -141,10 +133,7 @@ func TestCutOff(t *testing.T) {
 func TestBounds(t *testing.T) {
 	dir := t.TempDir()
 	var told reports
-	h, err := Open(dir, told.add)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := Open(dir, told.add)
 	const n = 400
 	flood := strings.Repeat("\x01", 64<<10) // six bytes each in JSON
 	for i := range n {
@@ -189,10 +178,7 @@ func TestBounds(t *testing.T) {
 func TestBroken(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "history")
 	var told reports
-	h, err := Open(dir, told.add)
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := Open(dir, told.add)
 	os.Remove(dir)
 	h.Add(run(t, "r1", "a", runner.Done, ""))
 	h.Add(run(t, "r2", "a", runner.Done, ""))
@@ -200,6 +186,28 @@ func TestBroken(t *testing.T) {
 	h.Add(run(t, "r3", "a", runner.Done, ""))
 	if len(told) != 2 || told[0] == nil || told[1] != nil || ids(t, dir, Filter{}) != "r3" {
 		t.Errorf("told %v, kept %s", told, ids(t, dir, Filter{}))
+	}
+}
+
+// A full disk takes nothing of what is there.
+func TestFull(t *testing.T) {
+	dir := t.TempDir()
+	var told reports
+	h := Open(dir, told.add)
+	h.Add(run(t, "r1", "a", runner.Done, ""))
+	good := h.file
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.file = full
+	for range 2 * keepParts {
+		h.Add(run(t, "lost", "a", runner.Done, ""))
+	}
+	h.file = good
+	h.Add(run(t, "r2", "a", runner.Done, ""))
+	if got := ids(t, dir, Filter{}); got != "r1 r2" || len(parts(dir)) != 1 || len(told) != 2 {
+		t.Errorf("kept %s in %d parts, told %v", got, len(parts(dir)), told)
 	}
 }
 
@@ -281,14 +289,22 @@ func TestJournalBroken(t *testing.T) {
 	if j.Append(runner.Record{Kind: "over"}) || len(told) != 1 {
 		t.Errorf("told %v", told)
 	}
+	if _, err := os.Stat(filepath.Join(dir, "journal")); err == nil {
+		t.Error("a journal that lags behind is there")
+	}
 	j.Append(runner.Record{Kind: "over"})
-	os.Remove(filepath.Join(dir, "journal"))
 	os.Remove(dir)
 	j.Rewrite(nil)
 	os.Mkdir(dir, 0o700)
 	j.Rewrite([]runner.Record{{Kind: "hooks"}})
+	os.Chmod(dir, 0)
+	os.Rename(dir, dir+".away")
+	j.Rewrite(nil) // there is no room for another one; the one there is stays
+	os.Rename(dir+".away", dir)
+	os.Chmod(dir, 0o700)
+	j.Append(runner.Record{Kind: "over"})
 	_, records, err := OpenJournal(dir, told.add)
-	if err != nil || len(records) != 1 || len(told) != 3 || told[2] != nil {
+	if err != nil || len(records) != 2 || len(told) != 2 || told[1] != nil {
 		t.Errorf("%v, %v, told %v", records, err, told)
 	}
 }

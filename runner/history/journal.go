@@ -56,8 +56,9 @@ type Journal struct {
 	broken time.Time
 }
 
-// OpenJournal reads the journal in a directory; what another boot or another network has left counts for nothing. The
-// journal is empty until the first Rewrite. report is called with what cannot be written, by whoever writes.
+// OpenJournal reads the journal in a directory; what another boot or another network has left, or nobody can read, counts
+// for nothing. The journal is empty until the first Rewrite. report is called with what cannot be read or written, and
+// with nil when that is over.
 func OpenJournal(dir string, report func(error)) (*Journal, []runner.Record, error) {
 	o, err := here()
 	if err != nil {
@@ -66,7 +67,7 @@ func OpenJournal(dir string, report func(error)) (*Journal, []runner.Record, err
 	j := &Journal{path: filepath.Join(dir, "journal"), origin: o, report: report, base: minJournal / 4}
 	records, err := readJournal(j.path, o)
 	if err != nil {
-		return nil, nil, err
+		report(err)
 	}
 	return j, records, nil
 }
@@ -153,6 +154,10 @@ func (j *Journal) fail(err error) {
 // Rewrite implements runner.Journal: the new journal takes the place of the old one at once, or not at all.
 func (j *Journal) Rewrite(records []runner.Record) {
 	f, size, err := j.replace(records)
+	if err != nil && j.file != nil { // the long one is as good
+		j.base = j.size
+		return
+	}
 	if err != nil {
 		j.fail(fmt.Errorf("cannot write the journal: %w", err))
 		return
@@ -160,9 +165,7 @@ func (j *Journal) Rewrite(records []runner.Record) {
 	if j.file != nil {
 		j.file.Close()
 	}
-	if !j.broken.IsZero() {
-		j.report(nil)
-	}
+	j.report(nil)
 	j.file, j.size, j.base, j.broken = f, size, size, time.Time{}
 }
 

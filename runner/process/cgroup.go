@@ -157,7 +157,7 @@ func (c *cgroups) start(cmd *exec.Cmd, run, hook string) (group, error) {
 		err = cmd.Start()
 	}
 	if err != nil {
-		os.Remove(dir)
+		g.release()
 		return nil, err
 	}
 	return g, nil

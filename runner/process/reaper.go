@@ -186,7 +186,7 @@ func (r *reaper) find(run, hook string) group {
 func (o orphans) members() []int {
 	var out []int
 	for pid, p := range processes() {
-		if !p.zombie && o.marked(pid) {
+		if !p.zombie && pid != os.Getpid() && o.marked(pid) {
 			out = append(out, pid)
 		}
 	}

@@ -67,6 +67,7 @@ type daemon struct {
 	hub     *hub
 	reloads chan chan reloaded // unbuffered: who asks waits until Run takes it
 	told    map[string]bool    // faults that were logged, by text
+	ready   bool               // the state found at start has been told; owned by the loop
 	places  chan struct{}      // for clients that wait; full: further ones are refused
 }
 
@@ -104,10 +105,7 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	past, err := history.Open(filepath.Join(d.State, historyName), d.trouble.about("history"))
-	if err != nil {
-		return nil, nil, err
-	}
+	past := history.Open(filepath.Join(d.State, historyName), d.trouble.about("history"))
 	d.hub = newHub(d.log, past.Add)
 	d.files = paths.New(append(append([]string{}, d.Hooks...), d.Policies...))
 	set = d.load(nil)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"hookd/events"
@@ -130,6 +131,9 @@ func (d *daemon) history(ctx context.Context, r *control.Request) (any, error) {
 		return nil, err
 	}
 	filter := history.Filter{Run: req.Run, Hook: req.Hook, Result: runner.Result(req.Result), Since: req.Since}
+	if req.Result != "" && !slices.Contains(runner.Results(), filter.Result) {
+		return nil, control.Errorf(control.ErrRequest, "%s is no result", events.Show(req.Result))
+	}
 	if len(req.Event) > 0 {
 		p, err := events.ParsePattern(req.Event)
 		if err != nil {

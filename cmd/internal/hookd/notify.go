@@ -19,12 +19,18 @@ import (
 
 // The service manager is told how hookd is (sd_notify(3)), if it asks; without one these do nothing.
 
+// notifyReady says nothing before the state of the kernel has been told.
 func (d *daemon) notifyReady(set *hookspec.Set) {
-	d.notify("READY=1\nSTATUS=" + statusLine(set))
+	if d.ready {
+		d.notify("READY=1\nSTATUS=" + statusLine(set))
+	}
 }
 
 // notifyReloading begins a reload, which notifyReady ends (systemd.service(5), Type=notify-reload).
 func (d *daemon) notifyReloading() {
+	if !d.ready {
+		return
+	}
 	var now unix.Timespec
 	unix.ClockGettime(unix.CLOCK_MONOTONIC, &now)
 	d.notify("RELOADING=1\nMONOTONIC_USEC=" + strconv.FormatInt(now.Nano()/1000, 10))
@@ -32,9 +38,25 @@ func (d *daemon) notifyReloading() {
 
 func (d *daemon) notifyStopping() { d.notify("STOPPING=1\nSTATUS=ending") }
 
+// notify waits for nobody: a service manager that does not read misses what does not fit into its socket. That is why it
+// does not use SdNotify of go-systemd, whose writing has no end then.
 func (d *daemon) notify(state string) {
-	_, err := sd.SdNotify(false, state)
-	d.trouble.about("service manager")(err)
+	d.trouble.about("service manager")(send(os.Getenv("NOTIFY_SOCKET"), state))
+}
+
+func send(path, state string) error {
+	if path == "" {
+		return nil
+	}
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
+	if err == nil {
+		defer unix.Close(fd)
+		err = unix.Sendto(fd, []byte(state), unix.MSG_NOSIGNAL, &unix.SockaddrUnix{Name: path})
+	}
+	if err != nil {
+		return fmt.Errorf("cannot tell the service manager at %s: %w", path, err)
+	}
+	return nil
 }
 
 func statusLine(set *hookspec.Set) string {
@@ -81,6 +103,11 @@ func listen(path string, trust hookspec.Trust) (l *net.UnixListener, remove func
 
 func handedOver(f *os.File) (*net.UnixListener, error) {
 	defer f.Close()
+	kind, _ := unix.GetsockoptInt(int(f.Fd()), unix.SOL_SOCKET, unix.SO_TYPE)
+	listens, _ := unix.GetsockoptInt(int(f.Fd()), unix.SOL_SOCKET, unix.SO_ACCEPTCONN)
+	if kind != unix.SOCK_STREAM || listens == 0 {
+		return nil, errors.New("what was handed over is no stream socket that listens")
+	}
 	any, err := net.FileListener(f)
 	if err != nil {
 		return nil, fmt.Errorf("the socket that was handed over cannot be listened at: %w", err)

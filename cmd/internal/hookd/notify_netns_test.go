@@ -205,3 +205,50 @@ func TestNetnsClientGoes(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+// A service manager that does not read holds nobody up.
+func TestNetnsNotifyDeaf(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	h := newHost(t, map[string]string{"a.hook": "[Hook]\nOn=link.up interface=va\nExec=/bin/sh -c 'echo >>DIR/up'\n"})
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: h.path("notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	h.env = []string{"NOTIFY_SOCKET=" + h.path("notify"), "WATCHDOG_USEC=30000"}
+	h.start()
+	for range 50 {
+		if err := h.call(control.MethodReload, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.veth("va", "vb")
+	h.batch("link set dev vb up", "link set dev va up")
+	h.file("up")
+	var s control.Status
+	if err := h.call(control.MethodStatus, nil, &s); err != nil || len(s.Trouble) != 1 || !strings.Contains(s.Trouble[0], "cannot tell the service manager") {
+		t.Errorf("trouble: %q, %v", s.Trouble, err)
+	}
+}
+
+// What is no listening stream socket is refused at once.
+func TestNetnsActivationWrong(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	for _, kind := range []int{syscall.SOCK_DGRAM, syscall.SOCK_STREAM, syscall.SOCK_SEQPACKET} {
+		fds, err := syscall.Socketpair(syscall.AF_UNIX, kind, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("/bin/sh", "-c", `LISTEN_PID=$$ LISTEN_FDS=1 exec "$@"`, "sh", os.Args[0], "--state", t.TempDir()+"/state")
+		cmd.Env = append(os.Environ(), asHookd+"=1")
+		cmd.ExtraFiles = []*os.File{os.NewFile(uintptr(fds[0]), "a")}
+		out, err := cmd.CombinedOutput()
+		if err == nil || !strings.Contains(string(out), "what was handed over is no stream socket that listens") {
+			t.Errorf("kind %d: %v, %s", kind, err, out)
+		}
+	}
+}

@@ -12,38 +12,58 @@ import (
 	"hookd/internal/control"
 )
 
-// rewritten is how long after a look at files of which one was being written the next look comes.
-const rewritten = 500 * time.Millisecond
+// How long after a look at files of which one was being written the next look comes: at first, and at the most.
+const (
+	rewritten = 500 * time.Millisecond
+	unwritten = 30 * time.Second
+)
 
 // loop owns reloading. The service manager hears that hookd is ready when the state of the kernel is known and told.
 func (d *daemon) loop(ctx context.Context, set *hookspec.Set) {
 	ready := d.source.Ready()
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for again := set.Written; ; {
-		var late <-chan time.Time
-		if again {
-			timer.Reset(rewritten)
-			late = timer.C
+	late := time.NewTimer(0)
+	defer late.Stop()
+	pause := rewritten
+	look := func(written bool) { // once more, when a file was being written
+		late.Stop()
+		if written {
+			late.Reset(pause)
 		}
+	}
+	look(set.Written)
+	for {
 		select {
 		case <-ready:
-			ready = nil
+			ready, d.ready = nil, true
 			d.notifyReady(set)
 		case <-d.hup:
-			again = d.reload(ctx).written
+			look(d.reload(ctx).written)
 		case <-d.files.Changed():
-			again = d.reload(ctx).written
-		case <-late:
-			again = d.reload(ctx).written
+			pause = rewritten
+			look(d.reload(ctx).written)
+		case <-late.C:
+			pause = min(2*pause, unwritten)
+			look(d.reloadWritten(ctx))
 		case answer := <-d.reloads:
 			r := d.reload(ctx)
-			again = r.written
+			look(r.written)
 			answer <- r
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// reloadWritten reloads when the files that were being written are no more, and says whether they still are.
+func (d *daemon) reloadWritten(ctx context.Context) bool {
+	prev, err := d.runner.Set(ctx)
+	if err != nil {
+		return false
+	}
+	if d.read(prev).Written {
+		return true
+	}
+	return d.reload(ctx).written
 }
 
 // reloaded is the outcome of a reload.
@@ -93,10 +113,15 @@ func newCycle(prev, now *hookspec.Set) error {
 	return nil
 }
 
+// read reads all files.
+func (d *daemon) read(prev *hookspec.Set) *hookspec.Set {
+	return hookspec.Load(hookspec.Options{Hooks: d.Hooks, Policies: d.Policies, NeedHooks: d.Named.Hooks, NeedPolicies: d.Named.Policies, Trust: d.trust,
+		Accounts: hookspec.Host{}}, prev)
+}
+
 // load reads all files and logs what is new of what cannot be used.
 func (d *daemon) load(prev *hookspec.Set) *hookspec.Set {
-	set := hookspec.Load(hookspec.Options{Hooks: d.Hooks, Policies: d.Policies, NeedHooks: d.Named.Hooks, NeedPolicies: d.Named.Policies, Trust: d.trust,
-		Accounts: hookspec.Host{}}, prev)
+	set := d.read(prev)
 	now := map[string]bool{}
 	tell := func(level slog.Level, text string, args ...any) {
 		if !d.told[text] {

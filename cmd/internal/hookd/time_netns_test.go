@@ -347,6 +347,12 @@ func TestNetnsR18Files(t *testing.T) {
 	if got := h.program(); got != "again" {
 		t.Errorf("half a file brings %s", got)
 	}
+	reloads := func() int { return strings.Count(h.log.String(), "msg=reloaded") }
+	before, looks := reloads(), time.Now().Add(2*time.Second)
+	h.eventually("some looks at a file that is being written", func() bool { return time.Now().After(looks) })
+	if n := reloads() - before; n > 1 {
+		t.Errorf("%d reloads while the file is being written", n)
+	}
 	fmt.Fprint(f, "lf\n")
 	f.Close()
 	check("the whole file", "half")
