@@ -211,7 +211,7 @@ func TestNetnsNotifyDeaf(t *testing.T) {
 	if !nstest.Enter(t) {
 		return
 	}
-	h := newHost(t, map[string]string{"a.hook": "[Hook]\nOn=link.up interface=va\nExec=/bin/sh -c 'echo >>DIR/up'\n"})
+	h := newHost(t, map[string]string{"a.hook": "[Hook]\nOn=link.up interface=va\nExec=/bin/sh -c 'echo yes >>DIR/up'\n"})
 	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: h.path("notify"), Net: "unixgram"})
 	if err != nil {
 		t.Fatal(err)
