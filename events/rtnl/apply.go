@@ -10,6 +10,9 @@ type change struct {
 
 // apply puts one message into the table.
 func (t *table) apply(m message) change {
+	if t.outdated(m) {
+		return change{}
+	}
 	switch m.kind {
 	case unix.RTM_NEWLINK:
 		return t.newLink(m.link)

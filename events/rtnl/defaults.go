@@ -65,6 +65,10 @@ func (t *table) delDefault(r Route) change {
 	return change{}
 }
 
+func (t *table) hasDefault(r Route) bool {
+	return slices.ContainsFunc(t.defaults, func(d defaultRoute) bool { return r.same(d.Route) })
+}
+
 func (t *table) dropDefaults(which func(Route) bool) {
 	t.defaults = slices.DeleteFunc(t.defaults, func(d defaultRoute) bool { return which(d.Route) })
 }

@@ -102,10 +102,35 @@ func (s *Source) request() error {
 	if d.tries == 0 {
 		d.began = time.Now()
 	}
-	s.table.gen++
+	s.table.hear()
 	s.sent = true
-	// Not s.sock.Send: it sends to the groups as well, which only root may (netlink v1.3.1, NetlinkSocket.Send).
-	if err := unix.Sendto(s.sock.GetFd(), req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if d.request == unix.RTM_GETROUTE {
+		if err := barrier(); err != nil {
+			return err
+		}
+	}
+	return send(s.sock.GetFd(), req)
+}
+
+// barrier waits until the change is complete that the kernel is about. It sends the message about an interface or an address
+// before it takes the routes away that go with it (net/core/dev.c: __dev_notify_flags; net/ipv4/devinet.c: __inet_del_ifa),
+// and a dump of routes does not wait for the lock that it holds meanwhile. A request for an interface does, while it is sent.
+// Its answer nobody reads: in a queue that is nearly full it would leave no room for the dump.
+func barrier() error {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("cannot open a netlink socket: %w", err)
+	}
+	defer unix.Close(fd)
+	req, head := nl.NewNetlinkRequest(unix.RTM_GETLINK, 0), nl.NewIfInfomsg(unix.AF_UNSPEC)
+	head.Index = 1
+	req.AddData(head)
+	return send(fd, req)
+}
+
+func send(fd int, req *nl.NetlinkRequest) error {
+	// Not NetlinkSocket.Send: it sends to the groups as well, which only root may (netlink v1.3.1).
+	if err := unix.Sendto(fd, req.Serialize(), 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
 		return fmt.Errorf("cannot ask the kernel for its state: %w", err)
 	}
 	return nil
@@ -130,6 +155,7 @@ func (d dump) head() []byte {
 func (s *Source) dumped() {
 	d := s.dumps[0]
 	s.sent = false
+	s.table.unhear()
 	switch {
 	case !d.interrupted:
 		for _, index := range s.table.sweep(d) {

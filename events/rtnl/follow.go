@@ -71,6 +71,10 @@ func (f *followed[K, V]) others(k K, v V) int {
 	return n
 }
 
+func (f *followed[K, V]) has(k K, v V) bool {
+	return slices.ContainsFunc(f.objects[k], func(o object[V]) bool { return o.there && o.value == v })
+}
+
 // put takes in that an object is there, in the place of others if that is so.
 func (f *followed[K, V]) put(k K, v V, gen int, replace bool) {
 	i := slices.IndexFunc(f.objects[k], func(o object[V]) bool { return o.value == v })

@@ -152,7 +152,7 @@ func TestFollowDump(t *testing.T) {
 	s.feed(aRoute(unix.RTM_NEWROUTE, net, via(2, "192.0.2.7")).with(func(m *message) { m.route.Table = 99 }))
 	s.queue = nil
 	s.dumps, s.sent = []dump{{request: unix.RTM_GETROUTE, family: unix.AF_INET, table: 254}}, true
-	s.table.gen++
+	s.table.hear()
 	s.feed(aRoute(unix.RTM_NEWROUTE, net, via(3, "192.0.2.2")).with(func(m *message) { m.dumped = true }))
 	if len(s.queue) > 0 {
 		t.Errorf("told before the end of the dump:\n%s", showAll(s.queue))
@@ -173,7 +173,7 @@ func TestFollowGoneInterface(t *testing.T) {
 		t.Fatalf("to dump: %v", s.dumps)
 	}
 	s.sent, s.dumps[0].interrupted = true, false
-	s.table.gen++
+	s.table.hear()
 	s.dumped()
 	if diff := cmp.Diff("route.removed 10.0.0.0/8 254 unicast - a 192.0.2.1 -", showAll(s.queue)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)

@@ -79,7 +79,7 @@ func (k *kernel) until(want string) {
 func (k *kernel) mark() {
 	k.t.Helper()
 	k.marks++
-	mark := fmt.Sprintf("10.99.%d.%d/32", k.number, k.marks)
+	mark := fmt.Sprintf("10.99.%d.%d/32", 8*k.number+k.marks/256, k.marks%256)
 	k.ip("address add " + mark + " dev lo")
 	k.until("address.added lo " + mark)
 }

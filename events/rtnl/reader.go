@@ -123,6 +123,9 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 			return s.answered(messageError(m))
 		}
 	}
+	if !ours && m.Header.Flags&unix.NLM_F_MULTI != 0 {
+		return nil // a part of a dump that was given up: it may be older than what has come since
+	}
 	decoded, matters := decode(m, s.table.routes != nil)
 	if !matters {
 		return nil

@@ -81,6 +81,9 @@ func routeParams(k routeKey, v routeValue, iface string) []events.Param {
 // newRoute takes a route in. A message in whose place several others may have been, or that tells of a next hop beside others
 // which IPv6 has in one route (rt6_can_ecmp), leaves open what became of those: only a dump tells.
 func (t *table) newRoute(m message) change {
+	if t.doubtful(m) {
+		return change{dump: []int{m.route.Family}}
+	}
 	var c change
 	if r, ok := m.route.wayOut(); ok {
 		c = t.newDefault(r, m.replace, m.dumped)

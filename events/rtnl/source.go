@@ -1,10 +1,11 @@
-// Package rtnl makes events of what the kernel reports about interfaces, addresses and default routes (rtnetlink(7)).
+// Package rtnl makes events of what the kernel reports about interfaces, addresses and default routes (rtnetlink(7)), and
+// about all routes and neighbors while somebody asks for them.
 //
 // One socket hears everything, because only then the kernel's order is known. A message is put into a table of the
 // kernel's state; events are the difference between what hooks have been told and what the table says now. When the
 // kernel had to drop messages (ENOBUFS) it drops further ones, silently, until the socket has been read empty; so the
-// socket is read empty first and the state is dumped after that, on the same socket, which keeps the order of a dump and
-// the messages beside it. Start-up is the same code with nothing told yet.
+// socket is read empty first and the state is dumped after that, on the same socket, which nearly keeps the order of a dump
+// and the messages beside it (heard.go). Start-up is the same code with nothing told yet, or with what an earlier hookd told.
 package rtnl
 
 import (

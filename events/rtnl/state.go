@@ -86,8 +86,9 @@ type table struct {
 	ifaces   map[int]*iface
 	ports    map[int]map[int]bool // by the index of their master
 	defaults []defaultRoute
-	gen      int
+	gen      int // of the dump that is under way or was the last one
 	seq      uint64
+	heard    map[any]bool // what notifications spoke of while a dump is under way; nil when none is
 
 	routes    *followed[routeKey, routeValue] // nil while nobody asks for them, and so the neighbors
 	neighbors *followed[neighborKey, neighborValue]
