@@ -6,7 +6,7 @@ import "golang.org/x/sys/unix"
 // stands behind it is older (net/netlink/af_netlink.c: netlink_dump; routes and addresses are not even locked for a dump any
 // more). So what notifications said while a dump is under way counts, and what the dump says of the same does not.
 
-// identities of objects, as notifications and dumps have them in common; those of routes and neighbors are their keys
+// What notifications and dumps tell objects apart by; of neighbors it is their key.
 type (
 	linkID int
 	addrID struct {
@@ -44,7 +44,7 @@ func (t *table) outdated(m message) bool {
 	case t.heard == nil:
 		return false
 	case m.dumped:
-		return t.heard[m.id()]
+		return len(t.heard) > 0 && t.heard[m.id()]
 	}
 	t.heard[m.id()] = true
 	if m.kind == unix.RTM_NEWROUTE || m.kind == unix.RTM_DELROUTE {
@@ -56,10 +56,10 @@ func (t *table) outdated(m message) bool {
 // doubtful says whether a part of a dump shows a route that is not known and in whose place a notification may have put another
 // one: whether it is there only another dump tells.
 func (t *table) doubtful(m message) bool {
-	k, v := m.route.key(), m.route.value()
-	if !m.dumped || !t.heard[k] {
+	if !m.dumped || len(t.heard) == 0 || !t.heard[m.route.key()] {
 		return false
 	}
+	k, v := m.route.key(), m.route.value()
 	if t.routes != nil {
 		return !t.routes.has(k, v)
 	}

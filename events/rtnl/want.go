@@ -13,7 +13,8 @@ type wants struct{ routes, neighbors bool }
 // Want says whether hooks ask for route.* and for neighbor.*. Anybody may call it, before Run and while it runs.
 //
 // With the begin of wanting all objects of the kind are told, with the source start; where those are known that an earlier
-// hookd told (New), the difference is, with the source resync. At the end of wanting they are forgotten in silence.
+// hookd told (New), the difference is, with the source resync. At the end of wanting they are forgotten in silence. Of calls
+// in quick succession the last one counts.
 func (s *Source) Want(routes, neighbors bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
