@@ -123,6 +123,49 @@ func lastStates(seen []events.Event) map[string]string {
 	return out
 }
 
+// R3: a socket that fails is replaced by a new one, which hears what the old one heard; what happened between is told.
+func TestNetnsR3Socket(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	var broken atomic.Bool
+	source := New(nil)
+	source.stall = func() {
+		if broken.CompareAndSwap(true, false) {
+			source.sock.Close()
+		}
+	}
+	source.Want(true, true)
+	reports, goOn := make(chan error), make(chan bool)
+	k := listenReporting(t, source, func(err error) { reports <- err; <-goOn })
+	k.pair()
+	for round := range 2 {
+		k.mark()
+		k.seen = nil
+		broken.Store(true)
+		k.ip(fmt.Sprintf("link add name n%d type veth peer name m%d", round, round))
+		select {
+		case err := <-reports:
+			t.Logf("reported: %v", err)
+		case <-time.After(patience):
+			t.Fatal("the failure is never reported")
+		}
+		k.ip(fmt.Sprintf("route add 10.%d.0.0/16 via 192.0.2.2", round)) // nobody listens now
+		k.ip(fmt.Sprintf("neighbor add 192.0.2.%d lladdr 02:00:00:00:00:02 nud permanent dev a", 3+round))
+		goOn <- true
+		k.until(fmt.Sprintf("link.added n%d", round))
+		k.until(fmt.Sprintf("route.added 10.%d.0.0/16 254 unicast boot a 192.0.2.2 -", round))
+		k.until(fmt.Sprintf("neighbor.added 192.0.2.%d a 02:00:00:00:00:02 -", 3+round))
+		if got := k.sourcesOf("route"); got != events.SourceResync {
+			t.Errorf("the routes of that time come from %s", got)
+		}
+		k.ip(fmt.Sprintf("route del 10.%d.0.0/16", round)) // and the new socket hears of all kinds
+		k.ip(fmt.Sprintf("neighbor del 192.0.2.%d dev a", 3+round))
+		k.until(fmt.Sprintf("route.removed 10.%d.0.0/16 254 unicast boot a 192.0.2.2 -", round))
+		k.until(fmt.Sprintf("neighbor.removed 192.0.2.%d a 02:00:00:00:00:02 -", 3+round))
+	}
+}
+
 // S13: what does not come from the kernel is counted and not read, whoever may send it.
 func TestNetnsS13Forged(t *testing.T) {
 	if !nstest.Enter(t) {

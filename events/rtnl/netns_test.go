@@ -33,12 +33,16 @@ type kernel struct {
 func listen(t *testing.T) *kernel { return listenTo(t, New(nil)) }
 
 func listenTo(t *testing.T, source *Source) *kernel {
+	return listenReporting(t, source, func(err error) { t.Errorf("source: %v", err) })
+}
+
+func listenReporting(t *testing.T, source *Source, report func(error)) *kernel {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	k := &kernel{t: t, source: source, ctx: ctx, stop: func() { cancel(); <-ended }}
 	go func() {
 		defer close(ended)
-		if err := k.source.Run(ctx, func(err error) { t.Errorf("source: %v", err) }); err != nil {
+		if err := k.source.Run(ctx, report); err != nil {
 			t.Errorf("source: %v", err)
 		}
 	}()
