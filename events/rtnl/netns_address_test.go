@@ -51,7 +51,9 @@ func TestNetnsAddress(t *testing.T) {
 
 	// Another peer for an IPv6 address is a change of that address.
 	k.ip("-6 address add 2001:db8::5/128 dev a nodad")
+	k.until("address.added a 2001:db8::5/128") // the kernel sends the message later, with the values of then
 	k.ip("-6 address change 2001:db8::5 peer 2001:db8::6/128 dev a")
+	k.until("address.changed a 2001:db8::5/128")
 	k.ip("-6 address del 2001:db8::5 peer 2001:db8::6/128 dev a")
 	k.expect("address.added a 2001:db8::5/128\naddress.changed a 2001:db8::5/128\naddress.removed a 2001:db8::5/128", "a")
 
