@@ -38,7 +38,7 @@ func churn(random *rand.Rand, length int) string {
 			fmt.Sprintf("address %s 192.0.2.1%d/24 dev a", pick("add", "del"), host),
 			fmt.Sprintf("link set dev %s %s", dev, pick("down", "up", "up", "up")),
 			fmt.Sprintf("address add 198.51.100.1/24 dev c\nlink set dev %s up", dev),
-			fmt.Sprintf("address add 2001:db8:1::1/64 dev c nodad\naddress add 2001:db8::1/64 dev a nodad"),
+			"address add 2001:db8:1::1/64 dev c nodad\naddress add 2001:db8::1/64 dev a nodad",
 		) + "\n")
 	}
 	return out.String()
