@@ -101,11 +101,11 @@ func run(ctx context.Context, c config, trust hookspec.Trust, log *slog.Logger, 
 
 // restore takes up what an earlier hookd of this boot has left, and makes everything that it has something to tell.
 func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
-	journal, records, err := history.OpenJournal(d.State, d.trouble.about("journal"))
+	past := history.Open(filepath.Join(d.State, historyName), d.trouble.about("history"))
+	journal, records, err := history.OpenJournal(filepath.Join(d.State, historyName), d.trouble.about("journal"))
 	if err != nil {
 		return nil, nil, err
 	}
-	past := history.Open(filepath.Join(d.State, historyName), d.trouble.about("history"))
 	d.hub = newHub(d.log, past.Add)
 	d.files = paths.New(append(append([]string{}, d.Hooks...), d.Policies...))
 	set = d.load(nil)
@@ -119,7 +119,8 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	return func() { journal.Close(); past.Close() }, set, nil
 }
 
-// historyName is the directory of the history in the state directory.
+// historyName is the directory of the history and the journal in the state directory. In that directory itself, which lies
+// on the way to hooks, each line of theirs would wake the watcher of files.
 const historyName = "history"
 
 // ask has the source report what hooks of the set ask for.

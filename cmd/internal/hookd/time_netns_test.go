@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -514,7 +513,7 @@ func TestNetnsHistory(t *testing.T) {
 	if len(then.Event.Cause) != 1 || then.Event.Cause[0] != (events.Cause{Run: fails.Run, Hook: "fails"}) {
 		t.Errorf("cause: %v", then.Event.Cause)
 	}
-	if _, err := os.Stat(filepath.Join(h.path("state"), "journal")); err != nil {
+	if _, err := os.Stat(h.path("state/history/journal")); err != nil {
 		t.Error(err)
 	}
 }
