@@ -12,7 +12,7 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 help:
 	@echo 'make build    bin/hookd and bin/hookctl'
-	@echo 'make run      hookd in the foreground, with examples/hooks'
+	@echo 'make run      hookd in the foreground, with examples/first'
 	@echo 'make test     every test this host allows'
 	@echo 'make check    format, vet, staticcheck, manuals, floor plan'
 	@echo 'make bench    benchmarks'
@@ -23,12 +23,12 @@ build:
 
 run: build
 	@echo
-	@echo 'hookd runs with examples/hooks. In another terminal, here:'
+	@echo 'hookd runs with examples/first. In another terminal, here:'
 	@echo '    bin/hookctl --socket run/control.sock emit user.hello name=you --wait'
 	@echo '    bin/hookctl --socket run/control.sock watch'
 	@echo 'Control-C ends it.'
 	@echo
-	@bin/hookd --hooks examples/hooks --state run
+	@bin/hookd --hooks examples/first --state run
 
 test:
 	@$(GO) test -tags $(TAGS) -count=1 -run TestLevels -v ./internal/nstest | grep -E '^ *(level|FAIL|---)' 

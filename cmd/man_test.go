@@ -147,7 +147,7 @@ func commandsIn(text string) map[string][]string {
 
 // TestExamples runs the examples for the events that they are there for.
 func TestExamples(t *testing.T) {
-	const dir = "../examples/hooks"
+	const dir = "../examples/first"
 	set := hookspec.Load(hookspec.Options{Hooks: []string{dir}, NeedHooks: true, Trust: hookspec.TrustOf(), Accounts: hookspec.Host{}}, nil)
 	if len(set.Hooks) != 4 || len(set.Faults)+len(set.Doubts()) > 0 {
 		t.Fatalf("%d hooks, %v, %v", len(set.Hooks), set.Faults, set.Doubts())
