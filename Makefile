@@ -4,7 +4,7 @@ GO     = go
 TAGS   = urfave_cli_no_docs
 BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
 PREFIX = /usr/local
-PAGES  = man/hookd.8 man/hookctl.1 man/hookd.hook.5 man/hookd-events.7
+PAGES  = man/hookd.8 man/hookctl.1 man/hookd.hook.5 man/hookd-events.7 man/hookd-examples.7
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 

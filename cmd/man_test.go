@@ -145,13 +145,39 @@ func commandsIn(text string) map[string][]string {
 	return flags
 }
 
-// TestExamples runs the examples for the events that they are there for.
+// exampleSet loads a directory of examples: every file in it is a hook without faults and doubts that says what it is for.
+func exampleSet(t *testing.T, dir string, want int) *hookspec.Set {
+	t.Helper()
+	set := hookspec.Load(hookspec.Options{Hooks: []string{dir}, NeedHooks: true, Trust: hookspec.TrustOf(), Accounts: hookspec.Host{}}, nil)
+	if len(set.Hooks) != want || len(set.Entries) != want || len(set.Faults)+len(set.Doubts()) > 0 {
+		t.Fatalf("%s: %d files, %d hooks, %v, %v", dir, len(set.Entries), len(set.Hooks), set.Faults, set.Doubts())
+	}
+	for _, h := range set.Hooks {
+		if h.Description == "" {
+			t.Errorf("%s has no Description=", h.Name)
+		}
+	}
+	return set
+}
+
+// TestManualExamples holds hookd-examples(7) against the hooks that it describes, both ways; what they do is tested in
+// TestNetnsExamples.
+func TestManualExamples(t *testing.T) {
+	set := exampleSet(t, "../examples/hooks", 17)
+	var described []string
+	for _, m := range regexp.MustCompile(`(?m)^\.It Pa (\S+)$`).FindAllStringSubmatch(page(t, "hookd-examples.7"), -1) {
+		described = append(described, m[1])
+	}
+	slices.Sort(described)
+	if diff := cmp.Diff(set.Names(), described); diff != "" {
+		t.Errorf("examples (-there +in the manual):\n%s", diff)
+	}
+}
+
+// TestExamples runs the examples that only speak for the events that they are there for.
 func TestExamples(t *testing.T) {
 	const dir = "../examples/first"
-	set := hookspec.Load(hookspec.Options{Hooks: []string{dir}, NeedHooks: true, Trust: hookspec.TrustOf(), Accounts: hookspec.Host{}}, nil)
-	if len(set.Hooks) != 4 || len(set.Faults)+len(set.Doubts()) > 0 {
-		t.Fatalf("%d hooks, %v, %v", len(set.Hooks), set.Faults, set.Doubts())
-	}
+	exampleSet(t, dir, 4)
 	for event, want := range map[string]string{
 		"link.up interface=eth0 type=ether mtu=1500":                                   "  eth0 is up (type ether, mtu 1500)\n",
 		"interface.state interface=eth0 from=carrier to=routable":                      "  eth0 went from carrier to routable\n",
