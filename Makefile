@@ -15,7 +15,7 @@ help:
 	@echo 'make run      hookd in the foreground, with examples/first'
 	@echo 'make test     every test this host allows'
 	@echo 'make check    format, vet, staticcheck, manuals, floor plan'
-	@echo 'make bench    benchmarks'
+	@echo 'make bench    hookd beside a bare C program, idle cost, benchmarks'
 	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
 
 build:
