@@ -229,15 +229,23 @@ func (p Pattern) MayMean(e Event) bool {
 	}
 	q := Pattern{name: p.name, names: []string{e.Name}}
 	for _, t := range p.Terms {
-		if _, carried := e.Get(t.Key); carried && slices.Contains(lasting[:], t.Key) {
+		if _, carried := e.Get(t.Key); carried && slices.Contains(lasting(e.Family()), t.Key) {
 			q.Terms = append(q.Terms, t)
 		}
 	}
 	return q.Against(e) == ""
 }
 
-// lasting are parameters that do not change while their topic exists.
-var lasting = [...]string{"interface", "index", "kind", "type", "family", "address", "destination", "table"}
+// lasting are parameters that do not change while a topic of the family exists.
+func lasting(family string) []string {
+	switch family {
+	case "default-route":
+		return []string{"family"}
+	case "route":
+		return []string{"family", "destination", "table"}
+	}
+	return []string{"interface", "index", "kind", "type", "family", "address"}
+}
 
 func (p Pattern) anyOf(key, value string, carried bool) bool {
 	for _, t := range p.Terms {

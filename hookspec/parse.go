@@ -2,6 +2,7 @@ package hookspec
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"hookd/events"
@@ -177,11 +178,9 @@ func (p *parser) current() Place {
 func (p *parser) checkParameters() {
 	declared := map[string]bool{}
 	for _, d := range p.hook.Parameters {
-		if declared[d.Name] {
-			p.fault(d.Place, "", "parameter %s is declared twice", d.Name)
-		}
 		declared[d.Name] = true
 	}
+	p.hook.Parameters = p.declaredLast()
 	for _, a := range p.hook.Exec {
 		p.checkUse(a.Template, a.Place, declared)
 	}
@@ -189,6 +188,23 @@ func (p *parser) checkParameters() {
 		p.checkUse(v.Value, v.Place, declared)
 	}
 	p.checkUse(p.hook.Instance, p.settingPlace("Instance"), declared)
+}
+
+// declaredLast are the declared parameters, each as the last file has it; to declare one twice in a file is a fault.
+func (p *parser) declaredLast() []Parameter {
+	var out []Parameter
+	for _, d := range p.hook.Parameters {
+		i := slices.IndexFunc(out, func(o Parameter) bool { return o.Name == d.Name })
+		switch {
+		case i < 0:
+			out = append(out, d)
+		case out[i].Place.Path == d.Place.Path:
+			p.fault(d.Place, "", "parameter %s is declared twice", d.Name)
+		default:
+			out[i] = d
+		}
+	}
+	return out
 }
 
 // checkUse refuses a parameter that is not declared and that no event of the hook can carry.

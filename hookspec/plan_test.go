@@ -366,3 +366,15 @@ func BenchmarkParse(b *testing.B) {
 		}
 	}
 }
+
+// A drop-in gives one parameter another default, and leaves the others as they are.
+func TestParameterInDropIn(t *testing.T) {
+	h, faults := Parse("a", []Source{
+		{Path: "a.hook", Text: "[Hook]\nOn=user.x\nExec=/bin/true\nParameter=host=one\nParameter=port=1\n"},
+		{Path: "a.hook.d/b.conf", Text: "[Hook]\nParameter=host=two\n"},
+		{Path: "a.hook.d/c.conf", Text: "[Hook]\nParameter=host=three\n"},
+	}, Options{Accounts: Host{}})
+	if len(faults) > 0 || len(h.Parameters) != 2 || h.Parameters[0].Default != "three" || h.Parameters[0].Place.Path != "a.hook.d/c.conf" || h.Parameters[1].Default != "1" {
+		t.Errorf("%v, %v", h.Parameters, faults)
+	}
+}

@@ -66,6 +66,8 @@ func TestSettle(t *testing.T) {
 		{"renamed meanwhile", []string{"h: On=link.up; Settle=5s"}, []step{{0, up}, {1, "link.renamed interface=b old-interface=a index=4"}},
 			[]string{"h link.up interface=b index=4"}},
 		{"no state: the last one after a quiet time", []string{"h: On=user.x; Settle=5s"}, []step{{0, "user.x n=1"}, {4, "user.x n=2"}, {4, "user.x n=2"}}, []string{"h user.x n=2"}},
+		{"another route took over", []string{"h: On=default-route.added interface=a; Settle=5s"},
+			[]step{{0, "default-route.added family=ipv4 interface=a metric=1"}, {1, "default-route.changed family=ipv4 interface=b metric=1 old-interface=a old-metric=1"}}, nil},
 		{"others do not wait", []string{"h: On=link.up; Settle=5s", "b: On=link.up"}, []step{{0, up}, {1, down}}, []string{"b " + up}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
