@@ -211,8 +211,8 @@ func TestR13Lives(t *testing.T) {
 				}
 				if life == 4 {
 					time.Sleep(time.Hour)
-					synctest.Wait()
 				}
+				synctest.Wait()
 				cut := len(p.lines)
 				if life < 4 {
 					cut = p.base + random.IntN(cut-p.base+1)
