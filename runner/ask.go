@@ -105,10 +105,10 @@ func (r *Runner) Set(ctx context.Context) (*hookspec.Set, error) {
 }
 
 // Counts tells how many runs have ended or are under way, how many of these have not begun, how many jobs run, how many
-// states settle, and which hooks are limited now.
+// states settle, how many jobs will be tried again, and which hooks are limited now.
 type Counts struct {
-	Runs, Waiting, Jobs, Settling int
-	Limited                       []string
+	Runs, Waiting, Jobs, Settling, Resting int
+	Limited                                []string
 }
 
 // Counts counts.
@@ -119,6 +119,7 @@ func (r *Runner) Counts(ctx context.Context) (Counts, error) {
 			if run.untouched() {
 				c.Waiting++
 			}
+			c.Resting += run.count(resting)
 		}
 		for key := range r.held {
 			if !key.Limited {

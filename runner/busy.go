@@ -63,11 +63,16 @@ func (r *Runner) meet(run *run) {
 }
 
 func (r *Runner) yields(old, now ref) {
-	whenBusy := now.job().Hook.WhenBusy
-	switch meets(whenBusy, old.job().state) {
+	whenBusy, state := now.job().Hook.WhenBusy, old.job().state
+	if old.job().lost { // an earlier hookd began it
+		state = started
+	}
+	switch meets(whenBusy, state) {
 	case ended:
 		old.job().replaced = replacedError{now.run.id}
-		old.job().cancel(old.job().replaced)
+		if old.job().cancel != nil {
+			old.job().cancel(old.job().replaced)
+		}
 	case giveUp:
 		report := JobReport{Result: Skipped, Reason: "a later event takes its place (run " + now.run.id + ")"}
 		if whenBusy == hookspec.BusyReplace {

@@ -18,13 +18,17 @@ type finished struct {
 func (r *Runner) start(f ref) {
 	j := f.job()
 	ctx, cancel := context.WithCancelCause(r.ctx)
-	j.state, j.cancel = started, cancel
-	j.tries++
-	r.running++
-	r.note(Record{Kind: recordStart, Run: f.run.id, Hook: j.Hook.Name})
-	r.write()
-	task := Task{f.run.id, f.run.event, j.Job, r.ctx.Done()}
 	lost := *j // the goroutine's own
+	j.state, j.cancel = started, cancel
+	r.running++
+	if !j.lost || j.runsAgain() {
+		j.tries++
+		now := r.now()
+		j.began = now
+		r.note(Record{Kind: recordStart, Run: f.run.id, Hook: j.Hook.Name, Time: &now})
+		r.write()
+	}
+	task := Task{f.run.id, f.run.event, j.Job, r.ctx.Done()}
 	go func() {
 		report := lost.attempt(ctx, r.exec, task)
 		cancel(nil)

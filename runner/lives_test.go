@@ -161,6 +161,38 @@ func TestRetryAcrossCrashes(t *testing.T) {
 	}
 }
 
+// What hookd was killed over is not given up for a later event: it is ended first, and told as interrupted.
+func TestMergeAcrossCrash(t *testing.T) {
+	for whenBusy, want := range map[string]string{"merge": "h interrupted hookd was killed while it ran", "replace": "h canceled a later event replaces it (run s)"} {
+		one, two := eventOf(t, "user.x n=1"), eventOf(t, "user.x n=2")
+		records := []Record{{Kind: recordHooks, Hooks: []string{"h"}}, {Kind: recordRun, Event: &one, Run: "r", Hooks: []string{"h"}},
+			{Kind: recordStart, Run: "r", Hook: "h"}, {Kind: recordRun, Event: &two, Run: "s", Hooks: []string{"h"}}}
+		synctest.Test(t, func(t *testing.T) {
+			th := openWith(t, nil, Options{Saved: Restore(records)}, "h: On=user.x; WhenBusy="+whenBusy)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if len(th.runs) != 2 || results(th.runs[0]) != want || th.runs[0].Jobs[0].Tries != 0 || strings.Join(th.log, " ") != "!h user/x +h user/x -h user/x" {
+				t.Errorf("%s: %v, %v", whenBusy, th.log, th.runs)
+			}
+		})
+	}
+}
+
+// A new hook that settles hears of what was there when it has held.
+func TestReplaySettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := open(t, nil, false, "a: On=link.up")
+		th.kernel(t, "link.up interface=x index=1")
+		th.kernel(t, "link.up interface=y index=2")
+		if err := th.runner.Swap(t.Context(), setOf(t, []string{"a: On=link.up", "s: On=link.up; Settle=9s"})); err != nil {
+			t.Fatal(err)
+		}
+		th.kernel(t, "link.down interface=y index=2")
+		time.Sleep(time.Minute)
+		th.expect(t, "+a x -a x +a y -a y +s x -s x")
+	})
+}
+
 // A hook that is refused for a while hears nothing again; one whose file was gone does.
 func TestFlicker(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -207,7 +239,7 @@ func TestR13Lives(t *testing.T) {
 					th.kernel(t, s)
 					time.Sleep(time.Duration(random.IntN(2000)) * time.Millisecond)
 					synctest.Wait()
-					p.long = random.IntN(4) == 0
+					p.long.Store(random.IntN(4) == 0)
 				}
 				if life == 4 {
 					time.Sleep(time.Hour)

@@ -20,6 +20,7 @@ type Record struct {
 	Hook   string        `json:"hook,omitempty"`
 	Wait   bool          `json:"wait,omitempty"` // somebody waits for the run, and does not any more when it is resumed
 	Report *JobReport    `json:"report,omitempty"`
+	Time   *time.Time    `json:"time,omitempty"` // of a start
 }
 
 // Kinds of records.
@@ -57,6 +58,7 @@ type savedRun struct {
 	wait    bool
 	hooks   []string
 	begun   map[string]int // how often
+	at      map[string]time.Time
 	reports map[string]*JobReport
 }
 
@@ -87,7 +89,7 @@ func (s *Saved) take(r Record) {
 			s.Told.Put(*r.Event)
 		}
 		if len(r.Hooks) > 0 {
-			s.runs = append(s.runs, &savedRun{r.Run, *r.Event, r.Wait, r.Hooks, map[string]int{}, map[string]*JobReport{}})
+			s.runs = append(s.runs, &savedRun{r.Run, *r.Event, r.Wait, r.Hooks, map[string]int{}, map[string]time.Time{}, map[string]*JobReport{}})
 		}
 	default:
 		s.progress(r)
@@ -108,6 +110,9 @@ func (s *Saved) progress(r Record) {
 		case run.id != r.Run:
 		case r.Kind == recordStart:
 			run.begun[r.Hook]++
+			if r.Time != nil {
+				run.at[r.Hook] = *r.Time
+			}
 		case r.Kind == recordEnd && r.Report != nil:
 			run.reports[r.Hook] = r.Report
 		case r.Kind == recordOver:
@@ -167,7 +172,7 @@ func (r *run) records() []Record {
 		begin.Hooks = append(begin.Hooks, j.Hook.Name)
 		for range j.tries {
 			if j.state != over {
-				out = append(out, Record{Kind: recordStart, Run: r.id, Hook: j.Hook.Name})
+				out = append(out, Record{Kind: recordStart, Run: r.id, Hook: j.Hook.Name, Time: &j.began})
 			}
 		}
 		if j.state == over {

@@ -35,6 +35,7 @@ func (r *Runner) resume(s *Saved) {
 func (r *Runner) swap(set *hookspec.Set) {
 	r.set = set
 	r.forget()
+	r.removeGone()
 	for key := range r.held {
 		if h := set.Hook(key.Hook); !key.Limited && (h == nil || h.Settle == 0) {
 			r.settled(key)
@@ -68,7 +69,7 @@ func (r *Runner) resumeRun(s *savedRun) {
 		case report != nil:
 			j.state, j.report = over, *report
 		case begun:
-			j.lost, j.tries = true, s.begun[j.Hook.Name]
+			j.lost, j.tries, j.began = true, s.begun[j.Hook.Name], s.at[j.Hook.Name]
 		case s.wait:
 			run.end(i, JobReport{Result: Canceled, Reason: "hookd was killed, and who waited for it with it"})
 		}
@@ -120,6 +121,22 @@ func (r *Runner) replay() {
 		return
 	}
 	for _, e := range r.told.List(r.now()) {
-		r.late(e, fresh, LateReplayed, nil)
+		for _, h := range r.set.Settling(e) {
+			if slices.Contains(fresh, h.Name) && !h.SkipStart {
+				r.note(r.hear(h, e))
+			}
+		}
+		r.late(e, slices.DeleteFunc(slices.Clone(fresh), func(name string) bool { return r.set.Hook(name).Settle > 0 }), LateReplayed, nil)
+	}
+}
+
+// removeGone gives up what waits of hooks whose files are there no more: to take the file away is to stop it.
+func (r *Runner) removeGone() {
+	for of, jobs := range r.busy {
+		for _, f := range slices.Clone(jobs) {
+			if f.job().state == pending && !f.job().lost && !r.set.Has(of.hook) {
+				r.endJob(f, JobReport{Result: Skipped, Reason: "the hook is no longer there"})
+			}
+		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,7 +19,7 @@ import (
 // paper is a journal in memory. What is on it goes through JSON, as on disk.
 type paper struct {
 	lines      [][]byte
-	long       bool
+	long       atomic.Bool
 	generation int // how often it was rewritten
 	base       int // lines that the last rewriting has made
 	marks      []mark
@@ -44,12 +45,13 @@ func (p *paper) Append(records ...Record) bool {
 		}
 		p.lines = append(p.lines, text)
 	}
-	return p.long
+	return p.long.Load()
 }
 
 func (p *paper) Rewrite(records []Record) {
 	marks := p.marks
-	p.lines, p.long = nil, false
+	p.lines = nil
+	p.long.Store(false)
 	p.Append(records...)
 	p.marks, p.base = marks, len(p.lines) // what it repeats did not happen now
 	p.generation++
@@ -160,7 +162,7 @@ func TestRewrite(t *testing.T) {
 		th.kernel(t, "user.x n=1")
 		th.kernel(t, "user.x n=2")
 		before := describe(Restore(long.read(t, len(long.lines))))
-		long.long = true
+		long.long.Store(true)
 		th.kernel(t, "user.y")
 		th.kernel(t, "link.changed interface=x index=1 mtu=5")
 		if len(long.lines) > 16 {

@@ -80,6 +80,7 @@ type job struct {
 	state    state
 	tries    int
 	lost     bool                    // an earlier hookd began it, and was killed before it ended
+	began    time.Time               // then
 	replaced error                   // why it is ended while it runs
 	cancel   context.CancelCauseFunc // of a job that is started
 	report   JobReport
@@ -103,7 +104,8 @@ type run struct {
 }
 
 func newRun(id string, plan hookspec.Plan) *run {
-	r := &run{id: id, event: plan.Event, refused: plan.Refused, settling: hooksOf(plan.Settling), jobs: make([]job, len(plan.Jobs))}
+	meant := slices.DeleteFunc(slices.Clone(plan.Refused), func(f hookspec.Refusal) bool { return !f.Matched })
+	r := &run{id: id, event: plan.Event, refused: meant, settling: hooksOf(plan.Settling), jobs: make([]job, len(plan.Jobs))}
 	for i, j := range plan.Jobs {
 		r.jobs[i].Job = j
 		r.jobs[i].report = JobReport{Hook: j.Hook.Name, Instance: events.Bytes(j.Instance),
@@ -204,13 +206,16 @@ func failure(result Result) bool {
 	return result == Failed || result == TimedOut || result == Interrupted
 }
 
+// runsAgain says of a lost job whether it has a try left, and is still wanted.
+func (j *job) runsAgain() bool { return again(Failed, j.tries, j.Hook.Retry) && j.replaced == nil }
+
 // attempt executes a job. What an earlier hookd had begun is ended first, and begun anew only with Retry=.
 func (j *job) attempt(ctx context.Context, exec Executor, t Task) JobReport {
 	if j.lost {
 		exec.Clear(ctx, t)
 	}
-	if j.lost && !again(Failed, j.tries-1, j.Hook.Retry) {
-		return JobReport{Result: Interrupted, Reason: "hookd was killed while it ran"}
+	if j.lost && !j.runsAgain() {
+		return JobReport{Result: Interrupted, Reason: "hookd was killed while it ran", Started: j.began, Ended: time.Now()}
 	}
 	begin := time.Now()
 	report := exec.Execute(ctx, t)

@@ -410,13 +410,30 @@ func TestStopKills(t *testing.T) {
 	})
 }
 
+// What waits of a hook that is taken away is given up.
+func TestRemoved(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := open(t, script{"a": {takes: time.Second}}, false, "a: On=user.x", "b: On=user.x; After=a")
+		th.submit(t, "user.x")
+		th.submit(t, "user.x")
+		if err := th.runner.Swap(t.Context(), setOf(t, []string{"b: On=user.x"})); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		th.expect(t, "+a user/x -a user/x +b user/x -b user/x +b user/x -b user/x")
+		if got := results(th.runs[1]); got != "a skipped the hook is no longer there\nb done " {
+			t.Errorf("got %s", got)
+		}
+	})
+}
+
 // A run keeps the plan that it was made with; the next event meets the new set.
 func TestSwap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		th := open(t, script{"a": {takes: time.Second}}, false, "a: On=user.x")
 		th.submit(t, "user.x")
 		th.submit(t, "user.x")
-		if err := th.runner.Swap(t.Context(), setOf(t, []string{"b: On=user.x"})); err != nil {
+		if err := th.runner.Swap(t.Context(), setOf(t, []string{"a: On=user.y", "b: On=user.x"})); err != nil {
 			t.Fatal(err)
 		}
 		th.submit(t, "user.x")

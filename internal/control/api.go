@@ -33,6 +33,7 @@ type Status struct {
 	Waiting  int            `json:"waiting"`  // runs
 	Running  int            `json:"running"`  // jobs
 	Settling int            `json:"settling"` // states that must hold a while
+	Resting  int            `json:"resting"`  // jobs that will be tried again
 	Limited  []string       `json:"limited"`  // hooks whose RateLimit= holds events back
 	Trouble  []string       `json:"trouble"`  // what does not work, and goes on being tried
 	Sources  []SourceStatus `json:"sources"`

@@ -107,6 +107,10 @@ func line(r runner.RunReport) ([]byte, error) {
 // write begins a new part when the present one is full. What was written by halves is taken off again.
 func (h *History) write(line []byte) error {
 	full := h.size > 0 && h.size+int64(len(line)) > partSize
+	if gone(h.file) {
+		os.Mkdir(h.dir, 0o700)
+		h.close()
+	}
 	if h.file == nil || full {
 		if err := h.begin(); err != nil {
 			return err
@@ -124,6 +128,15 @@ func (h *History) write(line []byte) error {
 		os.Remove(old[0])
 	}
 	return nil
+}
+
+// gone says whether somebody has removed the file.
+func gone(f *os.File) bool {
+	if f == nil {
+		return false
+	}
+	fi, err := f.Stat()
+	return err == nil && fi.Sys().(*syscall.Stat_t).Nlink == 0
 }
 
 func (h *History) begin() error {

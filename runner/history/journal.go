@@ -126,6 +126,11 @@ func lines(f io.Reader, each func([]byte) error) error {
 // Append implements runner.Journal. Each call is one write, which the death of hookd cuts off at the end of a line or
 // within its last one.
 func (j *Journal) Append(records ...runner.Record) (long bool) {
+	if gone(j.file) {
+		os.Mkdir(filepath.Dir(j.path), 0o700)
+		j.file.Close()
+		j.file = nil
+	}
 	if j.file == nil {
 		return time.Since(j.broken) > 5*time.Second
 	}

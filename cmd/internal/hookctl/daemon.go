@@ -15,6 +15,7 @@ import (
 
 	"hookd/events"
 	"hookd/internal/control"
+	"hookd/runner"
 )
 
 // socket is where hookd listens: as told, else where a hookd of this user does by default.
@@ -123,14 +124,14 @@ func (a *app) record(c *cli.Context, r control.Record) {
 			by = " [" + r.Event.Source + "]"
 		}
 		if r.Late != "" {
-			by = " [" + r.Late + "]"
+			by = " [" + lateWords(r.Late) + "]"
 			r.Event.Time = time.Now()
 		}
 		fmt.Fprintf(a.out, "%s %s%s\n", stamp(r.Event.Time), r.Event, by)
 		a.settling(c, r.Settling)
 		a.notRun(c, r.Refused)
 	case "job":
-		fmt.Fprintf(a.out, "%s   %s\n", stamp(r.Job.Ended), strings.ReplaceAll(a.job(c, *r.Job), "\n", "\n               "))
+		fmt.Fprintf(a.out, "%s   %s: %s\n", stamp(r.Job.Ended), events.Show(string(r.Job.Instance)), strings.ReplaceAll(a.job(c, *r.Job), "\n", "\n               "))
 	case "run":
 		for _, j := range r.Ended.Jobs {
 			if j.Started.IsZero() {
@@ -140,6 +141,19 @@ func (a *app) record(c *cli.Context, r control.Record) {
 	case "lost":
 		fmt.Fprintf(a.out, "(too slow: %d records are missing here)\n", r.Lost)
 	}
+}
+
+// lateWords says why an event comes again.
+func lateWords(late string) string {
+	switch late {
+	case runner.LateSettled:
+		return "it has held"
+	case runner.LateLimited:
+		return "RateLimit= has room again"
+	case runner.LateReplayed:
+		return "for new hooks"
+	}
+	return late
 }
 
 func (a *app) status(c *cli.Context) error {
@@ -152,7 +166,7 @@ func (a *app) status(c *cli.Context) error {
 	}
 	rows := [][]string{
 		{"hookd", fmt.Sprintf("%s, process %d, since %s", s.Version, s.PID, s.Since.Local().Format(time.DateTime))},
-		{"hooks", inForce(s.Hooks, s.Kept) + ", " + count(s.Faults, "fault")},
+		{"hooks", inForce(s.Hooks, s.Kept) + ", " + faults(s.Faults)},
 		{"runs", fmt.Sprintf("%d so far; %d wait, %s under way", s.Runs, s.Waiting, count(s.Running, "job"))},
 		{"held", held(s)},
 		{"executor", s.Executor},
@@ -169,16 +183,29 @@ func (a *app) status(c *cli.Context) error {
 	return nil
 }
 
+func faults(n int) string {
+	if n == 0 {
+		return "0 faults"
+	}
+	return count(n, "fault") + " (hookctl check or reload names them)"
+}
+
 // held tells what waits for time to pass.
 func held(s control.Status) string {
-	if s.Settling == 0 && len(s.Limited) == 0 {
+	var parts []string
+	if s.Settling > 0 {
+		parts = append(parts, count(s.Settling, "state")+" must hold a while")
+	}
+	if s.Resting > 0 {
+		parts = append(parts, count(s.Resting, "job")+" will be tried again")
+	}
+	if len(s.Limited) > 0 {
+		parts = append(parts, "RateLimit= holds back "+strings.Join(s.Limited, ", "))
+	}
+	if len(parts) == 0 {
 		return "nothing"
 	}
-	text := count(s.Settling, "state") + " must hold a while"
-	if len(s.Limited) > 0 {
-		text += "; RateLimit= holds back " + strings.Join(s.Limited, ", ")
-	}
-	return text
+	return strings.Join(parts, "; ")
 }
 
 func (a *app) reload(c *cli.Context) error {

@@ -108,6 +108,19 @@ On=interface.state to=routable interface=*
 # parameter of the event and stays one word.
 Exec=/bin/echo %%{interface} is routable
 
+# When the state it tells of has held, so that a flap costs nothing; which jobs
+# exclude each other, and what becomes of an event that meets one.
+#Settle=2s
+#Instance=%%{interface}
+#WhenBusy=queue
+#RateLimit=100/60s
+#OnStart=skip
+
+# What becomes of a failure.
+#Timeout=30s
+#Retry=3
+#RetryDelay=1s
+
 # In which order: after and before other hooks of the same event.
 #After=other-hook
 #Requires=other-hook

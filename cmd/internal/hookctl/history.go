@@ -49,6 +49,9 @@ func (a *app) history(c *cli.Context) error {
 
 func historyRequest(c *cli.Context, now time.Time) (control.HistoryRequest, error) {
 	req := control.HistoryRequest{Run: c.Args().First(), Hook: c.String("hook"), Result: c.String("result"), Event: strings.Fields(c.String("event"))}
+	if c.NArg() == 1 && req.Run == "" {
+		return req, usagef("a run has no empty name")
+	}
 	if req.Run != "" && (req.Hook != "" || req.Result != "" || len(req.Event) > 0 || c.String("since") != "") {
 		return req, usagef("history takes a run or flags, not both")
 	}

@@ -47,7 +47,12 @@ func parseArgs(args []string, stdout, stderr io.Writer) (config, error) {
 	fs.Func("state", "", set(&c.State))
 	fs.Func("socket", "", set(&c.Socket))
 	fs.Func("executor", "", set(&executor))
-	fs.TextVar(&c.Level, "log-level", slog.LevelInfo, "")
+	fs.Func("log-level", "", func(s string) error {
+		if err := c.Level.UnmarshalText([]byte(s)); err != nil {
+			return errors.New("it is debug, info, warn or error")
+		}
+		return nil
+	})
 	version := fs.Bool("version", false, "")
 	err := fs.Parse(args)
 	switch {

@@ -64,7 +64,7 @@ func (d *daemon) status(ctx context.Context, _ *control.Request) (any, error) {
 		Files: d.files.How(), Trouble: d.trouble.list(),
 		Sources: []control.SourceStatus{{Name: "kernel", Overruns: d.source.Overruns(), Foreign: d.source.Foreign()}}}
 	counts, err := d.runner.Counts(ctx)
-	s.Runs, s.Waiting, s.Running, s.Settling, s.Limited = counts.Runs, counts.Waiting, counts.Jobs, counts.Settling, counts.Limited
+	s.Runs, s.Waiting, s.Running, s.Settling, s.Resting, s.Limited = counts.Runs, counts.Waiting, counts.Jobs, counts.Settling, counts.Resting, counts.Limited
 	return s, err
 }
 

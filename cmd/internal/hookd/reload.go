@@ -81,10 +81,14 @@ func (d *daemon) reload(ctx context.Context) reloaded {
 	}
 	d.notifyReloading()
 	set := d.load(prev)
-	if cycle := newCycle(prev, set); cycle != nil {
-		d.log.Error("reload refused: the set in force stays")
+	cycle := newCycle(prev, set)
+	if cycle != nil {
+		cycle = control.Errorf(control.ErrRefused, "reload refused, the set in force stays: %s", cycle)
+	}
+	d.trouble.about("reload")(cycle)
+	if cycle != nil {
 		d.notifyReady(prev)
-		return reloaded{written: set.Written, err: control.Errorf(control.ErrRefused, "reload refused, the set in force stays: %s", cycle)}
+		return reloaded{written: set.Written, err: cycle}
 	}
 	if err := d.runner.Swap(ctx, set); err != nil {
 		return reloaded{err: err}
