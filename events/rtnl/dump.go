@@ -71,15 +71,17 @@ func (s *Source) dumpRoutes(family int) {
 
 // pause takes away dumps that have to wait for the end of a pause.
 func (s *Source) pause() {
-	for len(s.dumps) > 0 && !s.sent && s.dumps[0].pauses() && s.pauses[s.dumps[0].family].holds(time.Now()) {
+	for len(s.dumps) > 0 && !s.sent {
+		d := s.dumps[0]
+		if !d.again() || d.tries > 0 || !s.pauses[d.family].holds(time.Now()) {
+			return
+		}
 		s.dumps = s.dumps[1:]
 	}
 }
 
-// pauses says whether a dump can wait: nothing is held back for it, and it has not begun.
-func (d dump) pauses() bool {
-	return d.request == unix.RTM_GETROUTE && !d.full && !d.opens && d.tries == 0
-}
+// again says whether a dump only looks for what no message told: that can wait, and nothing is held back for it.
+func (d dump) again() bool { return d.request == unix.RTM_GETROUTE && !d.full && !d.opens }
 
 // dumpsAll says whether dumps of everything are under way.
 func (s *Source) dumpsAll() bool {
@@ -93,22 +95,22 @@ func (s *Source) request() error {
 		return nil
 	}
 	d := &s.dumps[0]
-	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
 	if d.table = unix.RT_TABLE_UNSPEC; s.table.routes == nil {
 		d.table = unix.RT_TABLE_MAIN
 	}
-	req.AddRawData(d.head())
-	d.seq, d.interrupted = req.Seq, false
 	if d.tries == 0 {
 		d.began = time.Now()
 	}
-	s.table.hear()
-	s.sent = true
 	if d.request == unix.RTM_GETROUTE {
 		if err := barrier(); err != nil {
 			return err
 		}
 	}
+	req := nl.NewNetlinkRequest(int(d.request), unix.NLM_F_DUMP)
+	req.AddRawData(d.head())
+	d.seq, d.interrupted = req.Seq, false
+	s.table.hear()
+	s.sent = true
 	return send(s.sock.GetFd(), req)
 }
 
@@ -156,35 +158,49 @@ func (s *Source) dumped() {
 	d := s.dumps[0]
 	s.sent = false
 	s.table.unhear()
-	switch {
-	case !d.interrupted:
-		for _, index := range s.table.sweep(d) {
-			s.touched[index] = true
-		}
-	case d.tries < maxRetries:
+	if d.interrupted && d.tries < maxRetries {
 		s.dumps[0].tries++
 		return
-	default: // what is gone may still stand in the table: look again when there is more peace
-		s.delay = min(max(2*s.delay, 250*time.Millisecond), maxDelay)
-		s.again = time.Now().Add(s.delay)
 	}
 	s.dumps = s.dumps[1:]
-	if d.request == unix.RTM_GETROUTE {
+	s.sweep(d)
+	if d.again() {
 		s.pauses[d.family].ended(time.Now(), d.shown, time.Since(d.began))
 	}
 	if d.opens {
 		s.opened(d.request)
 	}
 	if d.full && !s.dumpsAll() {
-		if s.again.IsZero() {
-			s.delay = 0
-			s.touchTold()
-		}
-		if s.hold && !s.lost {
-			s.release()
-		}
+		s.complete()
 	}
 	s.tell()
+}
+
+// sweep drops what a dump did not show. Where the dump was interrupted that may still be there: it is looked up again when
+// there is more peace.
+func (s *Source) sweep(d dump) {
+	if d.interrupted {
+		s.delay = min(max(2*s.delay, 250*time.Millisecond), maxDelay)
+		s.again = time.Now().Add(s.delay)
+		return
+	}
+	for _, index := range s.table.sweep(d) {
+		s.touched[index] = true
+	}
+}
+
+// complete ends the dumps of everything. When none of them was interrupted an interface that an earlier hookd told of, and that
+// they did not show, is gone.
+func (s *Source) complete() {
+	if s.again.IsZero() {
+		s.delay = 0
+		for index := range s.told {
+			s.touched[index] = true
+		}
+	}
+	if s.hold && !s.lost {
+		s.release()
+	}
 }
 
 // resync dumps everything again where messages were lost, or where the last dump could not be finished in peace, and routes
@@ -206,14 +222,6 @@ func (s *Source) resync() {
 	case !s.again.IsZero() && time.Now().After(s.again):
 		s.again = time.Time{}
 		s.dumps = append(s.dumps, s.everything()...)
-	}
-}
-
-// touchTold has all that was told compared with the table, which is known to be complete now: an interface that an earlier
-// hookd told of and that no dump has shown is gone.
-func (s *Source) touchTold() {
-	for index := range s.told {
-		s.touched[index] = true
 	}
 }
 

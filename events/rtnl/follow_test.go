@@ -27,14 +27,7 @@ func follower() *Source {
 // feed has messages taken in and told, one after the other.
 func (s *Source) feed(list ...message) {
 	for _, m := range list {
-		c := s.table.apply(m)
-		for _, index := range c.ifaces {
-			s.touched[index] = true
-		}
-		for _, family := range c.dump {
-			s.dumpRoutes(family)
-		}
-		s.tell()
+		s.take(m)
 	}
 }
 

@@ -114,24 +114,26 @@ func (s *Source) datagram(b []byte, from unix.Sockaddr) error {
 
 func (s *Source) message(m syscall.NetlinkMessage) error {
 	ours := s.sent && m.Header.Pid == s.pid && m.Header.Seq == s.dumps[0].seq
-	if ours {
+	switch flags := m.Header.Flags; {
+	case ours:
 		s.dumps[0].shown++
-		if m.Header.Flags&unix.NLM_F_DUMP_INTR != 0 {
-			s.dumps[0].interrupted = true
-		}
-		if m.Header.Type == unix.NLMSG_ERROR || m.Header.Type == unix.NLMSG_DONE {
-			return s.answered(messageError(m))
-		}
-	}
-	if !ours && m.Header.Flags&unix.NLM_F_MULTI != 0 {
+		s.dumps[0].interrupted = s.dumps[0].interrupted || flags&unix.NLM_F_DUMP_INTR != 0
+	case flags&unix.NLM_F_MULTI != 0:
 		return nil // a part of a dump that was given up: it may be older than what has come since
 	}
-	decoded, matters := decode(m, s.table.routes != nil)
-	if !matters {
-		return nil
+	if ours && (m.Header.Type == unix.NLMSG_ERROR || m.Header.Type == unix.NLMSG_DONE) {
+		return s.answered(messageError(m))
 	}
-	decoded.dumped = ours
-	c := s.table.apply(decoded)
+	if decoded, matters := decode(m, s.table.routes != nil); matters {
+		decoded.dumped = ours
+		s.take(decoded)
+	}
+	return nil
+}
+
+// take puts a message into the table and tells what changes.
+func (s *Source) take(m message) {
+	c := s.table.apply(m)
 	for _, index := range c.ifaces {
 		s.touched[index] = true
 	}
@@ -139,7 +141,6 @@ func (s *Source) message(m syscall.NetlinkMessage) error {
 		s.dumpRoutes(family)
 	}
 	s.tell()
-	return nil
 }
 
 // answered ends the dump that is under way; one that the kernel broke off counts as interrupted.

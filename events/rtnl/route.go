@@ -44,32 +44,13 @@ func decodeRoute(data []byte, every bool) (Route, bool) {
 	if err != nil || head.Family != unix.AF_INET && head.Family != unix.AF_INET6 {
 		return Route{}, false
 	}
-	r := Route{Family: int(head.Family), Table: uint32(head.Table), Type: head.Type, Protocol: head.Protocol, TOS: head.Tos}
-	dst := netip.IPv4Unspecified()
-	if r.Family == unix.AF_INET6 {
-		dst = netip.IPv6Unspecified()
-	}
+	r := Route{Family: int(head.Family), Table: uint32(head.Table), Type: head.Type, Protocol: head.Protocol, TOS: head.Tos,
+		Dst: netip.PrefixFrom(unspecified(head.Family), int(head.Dst_len))}
 	hop := Hop{Dead: head.Flags&unix.RTNH_F_DEAD != 0}
 	for _, a := range attrs {
-		switch a.Attr.Type {
-		case unix.RTA_DST:
-			dst, _ = netip.AddrFromSlice(a.Value)
-		case unix.RTA_SRC:
-			from, _ := netip.AddrFromSlice(a.Value)
-			r.From = netip.PrefixFrom(from, int(head.Src_len))
-		case unix.RTA_TABLE:
-			r.Table = u32(a.Value)
-		case unix.RTA_PRIORITY:
-			r.Metric = u32(a.Value)
-		case unix.RTA_PREFSRC:
-			r.Source, _ = netip.AddrFromSlice(a.Value)
-		case unix.RTA_MULTIPATH:
-			r.Hops = decodeHops(a.Value)
-		default:
-			hop.set(a)
-		}
+		r.set(a, head)
+		hop.set(a)
 	}
-	r.Dst = netip.PrefixFrom(dst, int(head.Dst_len))
 	switch {
 	case r.nowhere():
 		r.Hops = nil
@@ -77,6 +58,36 @@ func decodeRoute(data []byte, every bool) (Route, bool) {
 		r.Hops = []Hop{hop}
 	}
 	return r, r.Dst.IsValid()
+}
+
+// unspecified is the address of a default route, which the kernel leaves out.
+func unspecified(family uint8) netip.Addr {
+	if family == unix.AF_INET {
+		return netip.IPv4Unspecified()
+	}
+	return netip.IPv6Unspecified()
+}
+
+func (r *Route) set(a syscall.NetlinkRouteAttr, head *nl.RtMsg) {
+	switch a.Attr.Type {
+	case unix.RTA_DST:
+		r.Dst = prefix(a.Value, head.Dst_len)
+	case unix.RTA_SRC:
+		r.From = prefix(a.Value, head.Src_len)
+	case unix.RTA_TABLE:
+		r.Table = u32(a.Value)
+	case unix.RTA_PRIORITY:
+		r.Metric = u32(a.Value)
+	case unix.RTA_PREFSRC:
+		r.Source, _ = netip.AddrFromSlice(a.Value)
+	case unix.RTA_MULTIPATH:
+		r.Hops = decodeHops(a.Value)
+	}
+}
+
+func prefix(b []byte, bits uint8) netip.Prefix {
+	a, _ := netip.AddrFromSlice(b)
+	return netip.PrefixFrom(a, int(bits))
 }
 
 // nowhere says whether a route of this type leads nowhere, though IPv6 names an interface for it: lo.

@@ -68,7 +68,8 @@ type Source struct {
 // New makes a source. Nothing is opened before Run.
 //
 // Saved is what an earlier hookd of this boot has told hooks, as the events that tell it from nothing: of each interface
-// link.added, link.up when it was up, address.added and interface.state, and then the default routes and network.online.
+// link.added, link.up when it was up, address.added and interface.state, then route.added and neighbor.added, the default
+// routes and network.online.
 // What cannot be read counts as not told. The net difference is told first, with the source resync, and nothing where there
 // is none. Without any (nil) everything that is there at the start is told, with the source start.
 func New(saved []events.Event) *Source {
@@ -79,8 +80,8 @@ func New(saved []events.Event) *Source {
 	return &Source{
 		filled: make(chan struct{}, 1), ready: make(chan struct{}), wake: -1, buf: make([]byte, 64<<10), origin: origin,
 		table: newTable(), told: p.views, world: p.world, past: past{routes: p.routes, neighbors: p.neighbors},
-		touched: map[int]bool{},
-		pauses:  map[int]*pause{unix.AF_INET: {}, unix.AF_INET6: {}}, buffer: bufferSize, strict: 1, stall: func() {},
+		touched: map[int]bool{}, pauses: map[int]*pause{unix.AF_INET: {}, unix.AF_INET6: {}},
+		buffer: bufferSize, strict: 1, stall: func() {},
 	}
 }
 
