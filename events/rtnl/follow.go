@@ -113,11 +113,9 @@ func (f *followed[K, V]) sweep(gen int, about func(K) bool) {
 	}
 }
 
-// pending says whether there may be something to tell. While a dump is under way there is not: what has come may show itself
-// before it is known what is gone.
-func (f *followed[K, V]) pending(dumping bool) bool {
-	return f != nil && !f.opening && !dumping && len(f.touched) > 0
-}
+// ready says whether differences may be told. While a dump is under way they may not: what has come may show itself before it
+// is known what is gone.
+func (f *followed[K, V]) ready(dumping bool) bool { return f != nil && !f.opening && !dumping }
 
 func (f *followed[K, V]) note(k K, o *object[V]) {
 	if !slices.ContainsFunc(f.objects[k], func(o object[V]) bool { return o.noted }) {

@@ -137,6 +137,44 @@ func TestFollow(t *testing.T) {
 	}
 }
 
+// What comes after the begin is no start, even where there was nothing at the begin.
+func TestFollowFromNothing(t *testing.T) {
+	s := follower()
+	s.followNeighbors(false)
+	s.followNeighbors(true)
+	s.feed(aNeighbor("10.0.0.1", "m", false, true).with(dumped))
+	if len(s.queue) > 0 {
+		t.Errorf("told before the end of the dump:\n%s", showAll(s.queue))
+	}
+	s.dumped()
+	s.feed(aNeighbor("10.0.0.2", "m", false, true))
+	s.followRoutes(false)
+	s.followRoutes(true)
+	s.dumped()
+	s.feed(aRoute(unix.RTM_NEWROUTE, "10.0.0.0/8", via(2, "")))
+	if len(s.dumps) != 1 || len(s.queue) != 2 {
+		t.Errorf("told before the second of two dumps:\n%s", showAll(s.queue))
+	}
+	s.dumped()
+	s.feed(aRoute(unix.RTM_NEWROUTE, "10.1.0.0/16", via(2, "")))
+	var sources []string
+	for _, e := range s.queue {
+		sources = append(sources, e.Source)
+	}
+	want := []string{events.SourceStart, events.SourceKernel, events.SourceStart, events.SourceKernel}
+	if diff := cmp.Diff(want, sources); diff != "" {
+		t.Errorf("sources (-want +got):\n%s", diff)
+	}
+	s.queue = nil
+	s.followNeighbors(false)
+	s.followNeighbors(true)
+	s.dumped()
+	s.feed(aNeighbor("10.0.0.2", "m", false, true))
+	if len(s.queue) != 1 || s.queue[0].Source != events.SourceKernel {
+		t.Errorf("after a begin with nothing:\n%v", s.queue)
+	}
+}
+
 // What a dump finds is told at its end: what is gone first.
 func TestFollowDump(t *testing.T) {
 	s := follower()

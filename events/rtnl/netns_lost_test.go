@@ -154,10 +154,11 @@ func TestNetnsR3Socket(t *testing.T) {
 		k.ip(fmt.Sprintf("neighbor add 192.0.2.%d lladdr 02:00:00:00:00:02 nud permanent dev a", 3+round))
 		goOn <- true
 		k.until(fmt.Sprintf("link.added n%d", round))
-		k.until(fmt.Sprintf("route.added 10.%d.0.0/16 254 unicast boot a 192.0.2.2 -", round))
-		k.until(fmt.Sprintf("neighbor.added 192.0.2.%d a 02:00:00:00:00:02 -", 3+round))
-		if got := k.sourcesOf("route"); got != events.SourceResync {
-			t.Errorf("the routes of that time come from %s", got)
+		for _, want := range []string{fmt.Sprintf("route.added 10.%d.0.0/16 254 unicast boot a 192.0.2.2 -", round),
+			fmt.Sprintf("neighbor.added 192.0.2.%d a 02:00:00:00:00:02 -", 3+round)} {
+			if e := k.until(want); e.Source != events.SourceResync {
+				t.Errorf("%s comes from %s", want, e.Source)
+			}
 		}
 		k.ip(fmt.Sprintf("route del 10.%d.0.0/16", round)) // and the new socket hears of all kinds
 		k.ip(fmt.Sprintf("neighbor del 192.0.2.%d dev a", 3+round))

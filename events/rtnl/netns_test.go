@@ -60,15 +60,15 @@ func (k *kernel) ip(words string) {
 	nstest.IP(k.t, strings.Fields(words)...)
 }
 
-// until reads on until an event of that text has come.
-func (k *kernel) until(want string) {
+// until reads on until an event of that text has come, and returns it.
+func (k *kernel) until(want string) events.Event {
 	k.t.Helper()
 	ctx, cancel := context.WithTimeout(k.ctx, patience)
 	defer cancel()
 	for at := 0; ; {
 		for ; at < len(k.seen); at++ {
 			if show(k.seen[at]) == want {
-				return
+				return k.seen[at]
 			}
 		}
 		batch, err := k.source.Next(ctx)

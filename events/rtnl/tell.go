@@ -44,10 +44,10 @@ func (s *Source) tell() {
 // other after them.
 func (s *Source) settle() (gone, come []events.Event) {
 	before := func(index int) string { return s.told[index].Name }
-	if f := s.table.routes; f.pending(s.dumping(unix.RTM_GETROUTE)) {
+	if f := s.table.routes; f.ready(s.dumping(unix.RTM_GETROUTE)) {
 		gone, come = f.settle(before, s.table.name)
 	}
-	if f := s.table.neighbors; f.pending(s.dumping(unix.RTM_GETNEIGH)) {
+	if f := s.table.neighbors; f.ready(s.dumping(unix.RTM_GETNEIGH)) {
 		g, c := f.settle(before, s.table.name)
 		gone, come = append(gone, g...), append(come, c...)
 	}
