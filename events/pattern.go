@@ -242,7 +242,7 @@ func lasting(family string) []string {
 	case "default-route":
 		return []string{"family"}
 	case "route":
-		return []string{"family", "destination", "table"}
+		return []string{"family", "destination", "table", "type", "interface", "gateway", "protocol", "metric"}
 	}
 	return []string{"interface", "index", "kind", "type", "family", "address"}
 }

@@ -72,7 +72,7 @@ func (e Event) Phase() (Phase, bool) {
 	case "network":
 		return e.phase("network", "online"), true
 	case "route":
-		return e.phase("route "+values("family", "table", "destination", "metric"), values("type", "interface", "gateway", "protocol")), true
+		return e.phase("route "+values("family", "table", "destination", "metric", "type", "interface", "gateway", "protocol"), "there"), true
 	case "neighbor":
 		return e.phase("neighbor "+id+" "+get("address"), values("mac", "router")), true
 	}

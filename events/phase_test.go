@@ -110,7 +110,10 @@ func TestTold(t *testing.T) {
 		"address.added interface=a index=4 address=192.0.2.7 prefix-length=24 scope=global",
 		"address.changed interface=a index=4 address=192.0.2.7 prefix-length=24 scope=site",
 		"interface.state interface=a index=4 from=carrier to=routable master=m", "link.renamed interface=b index=4 type=ether mtu=1400 old-interface=a",
-		"link.down interface=gone index=5", "link.removed interface=gone index=5 mtu=1500", route, "network.online", "user.x", "network.offline", "network.online",
+		"link.down interface=gone index=5", "link.removed interface=gone index=5 mtu=1500",
+		strings.Replace(route, "interface=b ", "interface=early ", 1), "link.renamed interface=b index=4 type=ether mtu=1400 old-interface=early",
+		"route.added family=ipv6 destination=fe80::/64 table=254 type=unicast interface=b", "route.added family=ipv6 destination=fe80::/64 table=254 type=unicast interface=c",
+		"route.removed family=ipv6 destination=fe80::/64 table=254 type=unicast interface=b", "network.online", "user.x", "network.offline", "network.online",
 	} {
 		told.Put(of(t, words))
 	}
@@ -126,6 +129,7 @@ func TestTold(t *testing.T) {
 		"b: link.up interface=b index=4 type=ether mtu=1400",
 		"b: address.added interface=b index=4 address=192.0.2.7 prefix-length=24 scope=site mtu=1400",
 		"b: interface.state interface=b index=4 from=missing to=routable master=m mtu=1400",
+		"route/fe80::/64: route.added family=ipv6 destination=fe80::/64 table=254 type=unicast interface=c",
 		"default-route/ipv4: default-route.added family=ipv4 interface=b gateway=192.0.2.1 metric=5",
 		"network/: network.online",
 	}
@@ -139,7 +143,7 @@ func TestTold(t *testing.T) {
 		}
 	}
 	told.Forget("default-route")
-	if n := len(told.List(time.Now())); n != 5 {
+	if n := len(told.List(time.Now())); n != 6 {
 		t.Errorf("%d events after forgetting a family", n)
 	}
 }

@@ -34,6 +34,9 @@ func (t *Told) Put(e Event) bool {
 	} else {
 		t.topics[p.Topic] = e
 	}
+	if old, renamed := e.Get("old-interface"); renamed && e.Name == "link.renamed" {
+		t.rename(old, e.Subject)
+	}
 	if id, isLink := strings.CutPrefix(p.Topic, "link "); isLink {
 		delete(t.links, id)
 		if p.After != gone {
@@ -41,6 +44,17 @@ func (t *Told) Put(e Event) bool {
 		}
 	}
 	return true
+}
+
+// rename gives routes, which go by the name of their interface, the new one.
+func (t *Told) rename(old, now string) {
+	for topic, e := range t.topics {
+		if name, _ := e.Get("interface"); name == old && e.place() > 0 && e.Family() != "neighbor" {
+			delete(t.topics, topic)
+			e.Params = set(e.Params, "interface", now)
+			t.topics[e.Topic()] = e
+		}
+	}
 }
 
 // Forget drops all topics of a family, which nobody reports any more.

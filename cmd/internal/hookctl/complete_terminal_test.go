@@ -86,7 +86,7 @@ func workplace(t *testing.T) (string, []string) {
 		t.Fatal(err)
 	}
 	return dir, append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "ZDOTDIR="+dir,
-		"XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir, "HISTFILE=", "TERM=xterm", "LC_ALL=C.UTF-8",
+		"XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_RUNTIME_DIR="+dir, "HISTFILE=", "TERM=xterm", "LC_ALL=C.UTF-8",
 		"GORACE=atexit_sleep_ms=0")
 }
 
