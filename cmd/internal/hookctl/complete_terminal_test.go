@@ -86,7 +86,7 @@ func workplace(t *testing.T) (string, []string) {
 		t.Fatal(err)
 	}
 	return dir, append(os.Environ(), "PATH="+filepath.Join(dir, "bin")+":"+os.Getenv("PATH"), "HOME="+dir, "ZDOTDIR="+dir,
-		"XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir, "XDG_RUNTIME_DIR="+dir, "HISTFILE=", "TERM=xterm", "LC_ALL=C.UTF-8",
+		"XDG_CONFIG_HOME="+dir, "XDG_DATA_HOME="+dir, "HISTFILE=", "TERM=xterm", "LC_ALL=C.UTF-8",
 		"GORACE=atexit_sleep_ms=0")
 }
 
@@ -250,7 +250,9 @@ func (x *terminal) untouched(names ...string) {
 	}
 	var got []string
 	for _, e := range entries {
-		got = append(got, e.Name())
+		if e.Name() != ".notifier" { // a fish makes it whose directory in /tmp is another user's
+			got = append(got, e.Name())
+		}
 	}
 	if strings.Join(got, "\n") != strings.Join(names, "\n") {
 		x.t.Errorf("in the directory are %q, want %q", got, names)
