@@ -493,6 +493,34 @@ func TestNetnsInterrupted(t *testing.T) {
 	h.eventually("the result is heard", func() bool { return slices.Equal(h.lines("heard"), []string{"once"}) })
 }
 
+// WhenBusy=replace ends all that the running job has started, and says so.
+func TestNetnsReplace(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	h := newHost(t, map[string]string{
+		"r": "#!/bin/sh\n# [Hook]\n# On=user.x\n# WhenBusy=replace\n# Timeout=infinity\n# KillAfter=100ms\ntest $EVENT_N = 2 && exit\n" +
+			"trap '' TERM\nsetsid sh -c 'trap \"\" TERM; echo $$ >DIR/grandchild; sleep 1000' &\nsleep 1000\n",
+	})
+	h.start()
+	emit := func(n string) {
+		t.Helper()
+		params := []control.EmitParam{{Key: "n", Value: events.Bytes(n)}}
+		if err := h.call(control.MethodEmit, control.EmitRequest{Event: "user.x", Parameters: params}, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	emit("1")
+	var grandchild int
+	fmt.Sscan(h.file("grandchild"), &grandchild)
+	emit("2")
+	h.eventually("both runs", func() bool { return len(h.runs("r")) == 2 })
+	runs := h.runs("r")
+	if runs[0].Result != runner.Canceled || !strings.HasPrefix(runs[0].Jobs[0].Reason, "a later event replaces it") || runs[1].Result != runner.Done || lives(grandchild) {
+		t.Errorf("%s %s, %s; the grandchild lives: %v", runs[0].Result, runs[0].Jobs[0].Reason, runs[1].Result, lives(grandchild))
+	}
+}
+
 // The history of a hook that fails tells all there is to know of it.
 func TestNetnsHistory(t *testing.T) {
 	if !nstest.Enter(t) {
