@@ -157,6 +157,9 @@ func (c *cgroups) start(cmd *exec.Cmd, run, hook string) (group, error) {
 		err = cmd.Start()
 	}
 	if err != nil {
+		for try := 0; try < closeTries && !g.remove(); try++ { // the child that could not become a program goes at once
+			time.Sleep(killPoll)
+		}
 		g.release()
 		return nil, err
 	}
