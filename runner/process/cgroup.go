@@ -263,7 +263,7 @@ func (g *cgroup) release() {
 
 // remove takes the group away if nobody lives in it. The usual group has nothing below it and goes at once.
 func (g *cgroup) remove() bool {
-	if unix.Rmdir(g.dir) == nil {
+	if err := unix.Rmdir(g.dir); err == nil || errors.Is(err, unix.ENOENT) {
 		return true
 	}
 	dirs := g.dirs()
