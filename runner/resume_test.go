@@ -32,6 +32,12 @@ type mark struct {
 }
 
 func (p *paper) Append(records ...Record) bool {
+	if p.generation == 0 { // there is no file yet, as on disk
+		if slices.ContainsFunc(records, func(r Record) bool { return r.Kind == recordStart }) {
+			panic("a job begins before there is a journal")
+		}
+		return true
+	}
 	for _, r := range records {
 		text, err := json.Marshal(r)
 		if err != nil {
@@ -52,9 +58,9 @@ func (p *paper) Rewrite(records []Record) {
 	marks := p.marks
 	p.lines = nil
 	p.long.Store(false)
+	p.generation++
 	p.Append(records...)
 	p.marks, p.base = marks, len(p.lines) // what it repeats did not happen now
-	p.generation++
 }
 
 // read is what the first n lines say.

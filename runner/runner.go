@@ -124,6 +124,7 @@ func (r *Runner) Run(ctx context.Context) {
 	r.ctx = jobs
 	r.resume(r.saved)
 	r.saved = nil
+	r.shorten() // no job begins before there is a journal
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
