@@ -43,6 +43,13 @@ type Hook struct {
 	Dir         string // working directory, absolute
 	Environment []Variable
 
+	Service    bool        // Type=service: it is started once and tracked, not waited for
+	While      []State     // wanted as long as one of them holds
+	StopOn     []Trigger   // not wanted any more
+	Unit       Template    // an existing unit that is started in place of a program
+	Conditions []Condition // all must hold when its turn has come
+	Directives []Directive // of [Service]
+
 	Settings []Setting // what is in force, in the order of the files
 
 	format, kind string // checked, without effect in this version
@@ -101,6 +108,8 @@ const (
 	BusyReplace  = "replace"  // that job is ended, or does not begin, and the event takes its place
 	BusyMerge    = "merge"    // a job that has not begun gives way to the event
 	BusyParallel = "parallel" // it does not wait for anything but its own run's order
+	BusyKeep     = "keep"     // of a service: it goes on as it is
+	BusyRestart  = "restart"  // of a service: it is started anew with what the event says
 )
 
 // Rate is how many jobs may begin within a time; the zero Rate knows no limit.
