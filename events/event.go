@@ -14,12 +14,13 @@ import (
 
 // Where an event comes from; hooks see it as HOOK_SOURCE.
 const (
-	SourceKernel = "kernel" // a change the kernel reported
-	SourceStart  = "start"  // a state that was there when hookd started
-	SourceResync = "resync" // the net difference after the kernel dropped messages
-	SourceEmit   = "emit"   // made by hand with hookctl emit or hookctl test
-	SourceHook   = "hook"   // the result of a hook
-	SourceHookd  = "hookd"  // hookd telling of itself
+	SourceKernel  = "kernel"  // a change the kernel reported
+	SourceStart   = "start"   // a state that was there when hookd started
+	SourceResync  = "resync"  // the net difference after the kernel dropped messages
+	SourceEmit    = "emit"    // made by hand with hookctl emit or hookctl test
+	SourceHook    = "hook"    // the result of a hook
+	SourceService = "service" // a service changed, or was seen to have changed
+	SourceHookd   = "hookd"   // hookd telling of itself
 )
 
 // Event is one thing that happened. Events are values; nobody changes one after it was made.

@@ -241,6 +241,8 @@ func lasting(family string) []string {
 	switch family {
 	case "default-route":
 		return []string{"family"}
+	case "service":
+		return []string{"service", "instance"}
 	case "route":
 		return []string{"family", "destination", "table", "type", "interface", "gateway", "protocol", "metric"}
 	}

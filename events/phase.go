@@ -31,7 +31,7 @@ func Kind(name string) string {
 	switch family, _, _ := strings.Cut(name, "."); {
 	case name == "link.up" || name == "link.down":
 		return "up"
-	case slices.Contains([]string{"link", "address", "interface", "default-route", "network", "route", "neighbor"}, family):
+	case slices.Contains([]string{"link", "address", "interface", "default-route", "network", "route", "neighbor", "service"}, family):
 		return family
 	case family == "user":
 		return "user.*"
@@ -75,6 +75,8 @@ func (e Event) Phase() (Phase, bool) {
 		return e.phase("route "+values("family", "table", "destination", "metric", "type", "interface", "gateway", "protocol"), "there"), true
 	case "neighbor":
 		return e.phase("neighbor "+id+" "+get("address"), values("mac", "router")), true
+	case "service":
+		return e.phase("service "+values("service", "instance"), "running"), true
 	}
 	return Phase{}, false
 }
@@ -89,10 +91,12 @@ func missing(state string) string {
 // phase judges by the last word of the event's name.
 func (e Event) phase(topic, value string) Phase {
 	switch _, word, _ := strings.Cut(e.Name, "."); word {
-	case "added", "up", "online":
+	case "added", "up", "online", "started":
 		return Phase{topic, gone, value}
-	case "removed", "down", "offline":
+	case "removed", "down", "offline", "stopping", "failed":
 		return Phase{topic, value, gone}
+	case "starting", "stopped":
+		return Phase{topic, gone, gone}
 	}
 	return Phase{topic, unknown, value}
 }

@@ -41,6 +41,11 @@ func TestPhase(t *testing.T) {
 		{"default-route.changed family=ipv4 interface=b gateway=192.0.2.2 metric=1 old-interface=a old-metric=2", "default-route ipv4", `a "" 2 `, "b 192.0.2.2 1 "},
 		{"network.online", "network", "", "online"},
 		{"network.offline", "network", "online", ""},
+		{"service.starting service=vpn instance=a", "service vpn a ", "", ""},
+		{"service.started service=vpn instance=a", "service vpn a ", "", "running"},
+		{"service.failed service=vpn instance=a restarting=yes", "service vpn a ", "running", ""},
+		{"service.stopping service=vpn instance=a", "service vpn a ", "running", ""},
+		{"service.stopped service=vpn instance=a", "service vpn a ", "", ""},
 		{"user.x a=b", "user.x user/x", "none", "none"},
 		{"hook.failed hook=a", "hook.failed hook/a", "none", "none"},
 	} {

@@ -25,8 +25,7 @@ var states = [...]string{"missing", "off", "no-carrier", "dormant", "degraded-ca
 var families = [...]string{"ipv4", "ipv6"}
 
 // later are families that the format has a place for and this version no source.
-var later = [...]string{"service", "ifupdown", "ppp", "dhclient", "networkmanager", "networkd",
-	"path", "dbus", "system"}
+var later = [...]string{"ifupdown", "ppp", "dhclient", "networkmanager", "networkd", "path", "dbus", "system"}
 
 // link are the parameters that every event about an interface carries.
 var link = [...]ParamSpec{
@@ -89,6 +88,25 @@ var result = [...]ParamSpec{
 	{Name: "signal", Doc: "the signal that ended it", Optional: true},
 }
 
+// service are the parameters of every event about a service.
+var service = [...]ParamSpec{
+	{Name: "service", Doc: "the name of the hook that declares it"},
+	{Name: "instance", Doc: "the instance, as Instance= gives it; empty for a service that has only one"},
+	{Name: "unit", Doc: "the unit of systemd; absent where hookd supervises it itself", Optional: true},
+	{Name: "cause", Doc: "why: the event it was started or stopped for, while, hookctl, restart, exit, removed or found"},
+	{Name: "restarts", Doc: "how often it was started again since it was started"},
+}
+
+var serviceEnd = [...]ParamSpec{
+	{Name: "result", Doc: "how it ended: success, exit-code, signal, timeout, start-limit-hit, … (systemd.exec(5), $SERVICE_RESULT), start-failed, or unknown"},
+	{Name: "exit-status", Doc: "its exit status; absent when a signal ended it", Optional: true},
+	{Name: "signal", Doc: "the signal that ended it", Optional: true},
+}
+
+var restarting = ParamSpec{Name: "restarting", Doc: "yes when it is started again, else no", Values: yesNo[:]}
+
+var yesNo = [...]string{"yes", "no"}
+
 func with(base []ParamSpec, more ...ParamSpec) []ParamSpec {
 	return append(base[:len(base):len(base)], more...)
 }
@@ -124,6 +142,11 @@ var table = [...]Spec{
 	{Name: "network.offline", Doc: "the host has no such route any more", Teardown: true},
 	{Name: "hook.finished", Doc: "a hook succeeded", Params: result[:]},
 	{Name: "hook.failed", Doc: "a hook did not succeed", Params: result[:]},
+	{Name: "service.starting", Doc: "a service is being started", Params: service[:]},
+	{Name: "service.started", Doc: "a service runs and is ready", Params: service[:]},
+	{Name: "service.failed", Doc: "a service did not come up, or ended when it should not have", Params: with(with(service[:], serviceEnd[:]...), restarting), Teardown: true},
+	{Name: "service.stopping", Doc: "a service is being stopped", Params: with(service[:], restarting), Teardown: true},
+	{Name: "service.stopped", Doc: "a service is gone for good, and was told to have started, or failed, before", Params: with(service[:], serviceEnd[:]...), Teardown: true},
 	{Name: "hookd.started", Doc: "hookd runs and has read its hooks", Params: []ParamSpec{{Name: "version", Doc: "hookd's version"}}},
 	{Name: "hookd.reloaded", Doc: "hookd has read its hooks anew", Params: []ParamSpec{
 		{Name: "hooks", Doc: "how many hooks are loaded"}, {Name: "faults", Doc: "how many faults were found"}}},
@@ -199,6 +222,8 @@ func (s Spec) subject(e Event) (string, []string) {
 		return "neighbor/" + get("address"), nil
 	case "hook":
 		return "hook/" + get("hook"), nil
+	case "service":
+		return strings.TrimSuffix("service/"+get("service")+"/"+get("instance"), "/"), nil
 	case "user":
 		return "user/" + strings.TrimPrefix(e.Name, "user."), nil
 	}

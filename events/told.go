@@ -20,7 +20,7 @@ func NewTold() *Told { return &Told{map[string]Event{}, map[string]Event{}} }
 
 // Real says whether a source saw the event happen.
 func (e Event) Real() bool {
-	return e.Source == SourceKernel || e.Source == SourceStart || e.Source == SourceResync
+	return e.Source == SourceKernel || e.Source == SourceStart || e.Source == SourceResync || e.Source == SourceService
 }
 
 // Put takes an event in, and says whether it told of a state.
@@ -113,13 +113,15 @@ func (e Event) Of(link Event) Event {
 	return e
 }
 
-// place puts interfaces first, then routes and neighbors, then the host.
+// place puts interfaces first, then routes and neighbors, then the host, then services.
 func (e Event) place() int {
 	switch e.Family() {
 	case "link", "address", "interface":
 		return 0
 	case "route", "neighbor":
 		return 1
+	case "service":
+		return 3
 	}
 	return 2
 }
