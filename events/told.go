@@ -71,11 +71,7 @@ func (t *Told) Forget(family string) {
 func (t *Told) List(now time.Time) []Event {
 	out := make([]Event, 0, len(t.topics))
 	for _, e := range t.topics {
-		e = fromNothing(e)
-		index, _ := e.Get("index")
-		if link, there := t.links[index]; there && index != "" {
-			e = e.Of(link)
-		}
+		e = t.canonical(e)
 		e.Source, e.Time, e.Cause, e.Also = SourceStart, now, nil, nil
 		out = append(out, e)
 	}
@@ -86,6 +82,15 @@ func (t *Told) List(now time.Time) []Event {
 		return cmp.Compare(a.String(), b.String())
 	})
 	return out
+}
+
+func (t *Told) canonical(e Event) Event {
+	e = fromNothing(e)
+	index, _ := e.Get("index")
+	if link, there := t.links[index]; there && index != "" {
+		e = e.Of(link)
+	}
+	return e
 }
 
 // fromNothing makes of an event the one that would tell of its state for the first time.
@@ -150,4 +155,13 @@ func (t *Told) Holds(e Event) bool {
 	}
 	now, _ := last.Phase()
 	return now.After == p.After || e.Family() != "interface" && p.After != gone
+}
+
+// Now is what there is of a topic, as the event that would tell of it for the first time.
+func (t *Told) Now(topic string) (Event, bool) {
+	e, there := t.topics[topic]
+	if !there {
+		return Event{}, false
+	}
+	return t.canonical(e), true
 }

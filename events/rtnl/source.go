@@ -39,25 +39,28 @@ type Source struct {
 	ready     chan struct{} // closed when the events of the state found at start are in the queue
 
 	// Owned by the goroutine of Run:
-	sock    *nl.NetlinkSocket
-	pid     uint32
-	hears   wants
-	buf     []byte
-	table   *table
-	told    map[int]view
-	world   world
-	past    past          // what an earlier hookd told of kinds that nobody has asked for yet
-	hold    bool          // tell nothing: a dump of everything is under way
-	origin  string        // source of the events of that dump
-	lost    bool          // messages were dropped and everything must be dumped
-	untold  bool          // hookd.lost is still to be told
-	begun   bool          // the state found at start has been told
-	again   time.Time     // when to look for what an interrupted dump may have left over; zero for never
-	delay   time.Duration // until the time after that
-	dumps   []dump        // the first one is under way
-	sent    bool
-	pauses  map[int]*pause // by family
-	beat    beat
+	sock   *nl.NetlinkSocket
+	pid    uint32
+	hears  wants
+	buf    []byte
+	table  *table
+	told   map[int]view
+	world  world
+	past   past          // what an earlier hookd told of kinds that nobody has asked for yet
+	hold   bool          // tell nothing: a dump of everything is under way
+	origin string        // source of the events of that dump
+	lost   bool          // messages were dropped and everything must be dumped
+	untold bool          // hookd.lost is still to be told
+	begun  bool          // the state found at start has been told
+	again  time.Time     // when to look for what an interrupted dump may have left over; zero for never
+	delay  time.Duration // until the time after that
+	dumps  []dump        // the first one is under way
+	sent   bool
+	pauses map[int]*pause // by family
+	beat   beat
+
+	announced bool // that the state is known; Next owns it
+
 	touched map[int]bool
 
 	buffer int    // bytes asked for
@@ -94,9 +97,15 @@ func (s *Source) Overruns() int64 { return s.overruns.Load() }
 // Foreign counts messages that did not come from the kernel; they are not read (failures: S13).
 func (s *Source) Foreign() int64 { return s.foreign.Load() }
 
-// Next waits for events and returns all that are there, in order.
+// Next waits for events and returns all that are there, in order. Once it returns none: then the state found at start has
+// been returned. One goroutine may call it.
 func (s *Source) Next(ctx context.Context) ([]events.Event, error) {
+	ready := s.ready
+	if s.announced {
+		ready = nil
+	}
 	for {
+		known := !s.announced && closed(ready)
 		s.mu.Lock()
 		batch := s.queue
 		s.queue = nil
@@ -104,11 +113,25 @@ func (s *Source) Next(ctx context.Context) ([]events.Event, error) {
 		if len(batch) > 0 {
 			return batch, nil
 		}
+		if known {
+			s.announced = true
+			return nil, nil
+		}
 		select {
 		case <-s.filled:
+		case <-ready:
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
+	}
+}
+
+func closed(c <-chan struct{}) bool {
+	select {
+	case <-c:
+		return true
+	default:
+		return false
 	}
 }
 
