@@ -59,25 +59,38 @@ func TestManualEvents(t *testing.T) {
 	}
 }
 
-// TestManualKeys holds hookd.hook(5) against the keys, both ways: those that run, and those that are not in this version.
+// TestManualKeys holds hookd.hook(5) against the keys of [Hook] and [Service] and the states of While=, both ways.
 func TestManualKeys(t *testing.T) {
-	running, later, _ := strings.Cut(page(t, "hookd.hook.5"), ".Ss Not in this version")
-	later, _, _ = strings.Cut(later, ".Sh PATTERNS")
-	_, running, _ = strings.Cut(running, ".Sh KEYS")
-	inVersion := hookspec.KeyNames(true)
-	for _, k := range hookspec.KeyNames(false) {
-		part := later
-		if slices.Contains(inVersion, k) {
-			part = running
-		}
-		if !regexp.MustCompile(`\b` + k + `=`).MatchString(part) {
-			t.Errorf("the manual lacks %s= where it belongs", k)
+	_, keys, _ := strings.Cut(page(t, "hookd.hook.5"), ".Sh KEYS")
+	keys, _, _ = strings.Cut(keys, ".Sh PATTERNS")
+	hook, service, _ := strings.Cut(keys, ".Ss Keys of the section [Service]")
+	known := hookspec.KeyNames()
+	for _, k := range known {
+		if !regexp.MustCompile(`(?m)^\.It Li .*\b` + k + `=`).MatchString(hook) {
+			t.Errorf("the manual lacks %s=", k)
 		}
 	}
-	for _, m := range regexp.MustCompile(`\b([A-Z][A-Za-z]+)=`).FindAllStringSubmatch(running+later, -1) {
-		if !slices.Contains(hookspec.KeyNames(false), m[1]) {
-			t.Errorf("the manual has %s=, which is no key", m[1])
+	for _, d := range hookspec.DirectiveKeys() {
+		known = append(known, d.Key)
+		if !regexp.MustCompile(`(?m)^\.It Li .*\b` + d.Key + `=`).MatchString(service) {
+			t.Errorf("the manual lacks %s= of [Service]", d.Key)
 		}
+	}
+	for _, m := range regexp.MustCompile(`(?m)^\.It Li .*`).FindAllString(keys, -1) {
+		for _, k := range regexp.MustCompile(`\b([A-Z][A-Za-z]+)=`).FindAllStringSubmatch(m, -1) {
+			if !slices.Contains(known, k[1]) {
+				t.Errorf("the manual has %s=, which is no key", k[1])
+			}
+		}
+	}
+	_, states, _ := strings.Cut(hook, ".Ss States")
+	items := regexp.MustCompile(`(?m)^\.It Li ([a-z-]+)`).FindAllStringSubmatch(states, -1)
+	var named []string
+	for _, m := range items {
+		named = append(named, m[1])
+	}
+	if diff := cmp.Diff(hookspec.StateNames(), named); diff != "" {
+		t.Errorf("states (-program +manual):\n%s", diff)
 	}
 }
 

@@ -52,7 +52,7 @@ type Hook struct {
 
 	Settings []Setting // what is in force, in the order of the files
 
-	format, kind string // checked, without effect in this version
+	format string // checked, without effect in this version
 }
 
 // Trigger is one On= line.
@@ -96,7 +96,8 @@ type Account struct {
 	Groups []uint32
 }
 
-// Setting is one assignment that is in force, with the place that made it.
+// Setting is one assignment that is in force, with the place that made it. Keys of [Service] are written with the
+// section before them: [Service] Restart.
 type Setting struct {
 	Key, Value string
 	Place      Place
@@ -133,10 +134,10 @@ const (
 	defaultRate       = 100 // a minute
 )
 
-// newHook is a hook in which nothing was set.
+// newHook is a hook in which nothing was set. What depends on its type is filled in at the end.
 func newHook(name, path string) *Hook {
 	return &Hook{Name: name, Path: path, Timeout: defaultTimeout, KillAfter: defaultKillAfter, Dir: "/",
-		RetryDelay: defaultRetryDelay, WhenBusy: BusyQueue, RateLimit: Rate{defaultRate, time.Minute}}
+		RetryDelay: defaultRetryDelay, RateLimit: Rate{defaultRate, time.Minute}}
 }
 
 // IsName says whether s can name a hook: letters, digits and _.@+-, a letter, digit or _ first, at most 100 bytes.

@@ -1,6 +1,7 @@
 package hookspec
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,7 +12,6 @@ import (
 type key struct {
 	name  string
 	list  bool // given again it appends; otherwise giving it twice in one file is a fault
-	later bool // checked, but its running is not in this version
 	read  func(*parser, unitfile.Value)
 	reset func(*Hook) // an empty value
 	show  func(*Hook) []string
@@ -50,46 +50,42 @@ func list[T any](name string, at func(*Hook) *[]T, read func(*parser, unitfile.V
 	}
 }
 
-// later is a key of the format whose running this version does not know: its value is checked and then refused.
-func later[T any](name string, isList bool, read func(*parser, unitfile.Value) (T, bool)) key {
-	return key{
-		name: name, list: isList, later: true,
-		read:  func(p *parser, v unitfile.Value) { notYet(p, name, v, read) },
-		reset: func(*Hook) {},
-		show:  func(*Hook) []string { return nil },
-	}
-}
-
 // keys are all keys of [Hook], in the order of the manual and of the canonical text.
 func keys() []key {
+	return slices.Concat(what(), conditions(), how())
+}
+
+// what are the keys that say for which events a hook is, and in which order.
+func what() []key {
 	return []key{
 		scalar("Format", func(h *Hook) *string { return &h.format }, enum("1"), same),
 		scalar("Description", func(h *Hook) *string { return &h.Description }, (*parser).text, same),
 		list("Documentation", func(h *Hook) *[]string { return &h.Docs }, (*parser).words, oneLine),
 		list("On", func(h *Hook) *[]Trigger { return &h.On }, (*parser).trigger, eachOnLine[Trigger]),
-		later("While", true, (*parser).state),
-		later("StopOn", true, (*parser).trigger),
+		list("While", func(h *Hook) *[]State { return &h.While }, (*parser).state, eachOnLine[State]),
+		list("StopOn", func(h *Hook) *[]Trigger { return &h.StopOn }, (*parser).trigger, eachOnLine[Trigger]),
 		list("After", func(h *Hook) *[]Ref { return &h.After }, (*parser).refs, showRefs),
 		list("Before", func(h *Hook) *[]Ref { return &h.Before }, (*parser).refs, showRefs),
 		scalar("Reverse", func(h *Hook) *bool { return &h.Reverse }, (*parser).boolean, yesNo),
 		list("Requires", func(h *Hook) *[]Ref { return &h.Requires }, (*parser).names, showRefs),
 		list("Parameter", func(h *Hook) *[]Parameter { return &h.Parameters }, (*parser).parameter, eachOnLine[Parameter]),
-		later("ConditionReachable", true, condition(anyWord)),
-		later("ConditionPathExists", true, condition(absolute)),
-		later("ConditionUnitActive", true, condition(anyWord)),
-		later("ConditionInterfaceUp", true, condition(anyWord)),
-		later("ConditionParameter", true, condition(parameterName)),
+	}
+}
+
+// how are the keys that say what a hook runs.
+func how() []key {
+	return []key{
 		scalar("Instance", func(h *Hook) *Template { return &h.Instance }, (*parser).template, Template.String),
-		scalar("Type", func(h *Hook) *string { return &h.kind }, (*parser).hookType, same),
+		scalar("Type", func(h *Hook) *bool { return &h.Service }, (*parser).hookType, showType),
 		scalar("Exec", func(h *Hook) *[]Arg { return &h.Exec }, (*parser).exec, showArgs),
-		later("Unit", false, (*parser).template),
+		scalar("Unit", func(h *Hook) *Template { return &h.Unit }, (*parser).unit, Template.String),
 		scalar("Input", func(h *Hook) *bool { return &h.JSON }, (*parser).input, showInput),
 		scalar("Timeout", func(h *Hook) *time.Duration { return &h.Timeout }, (*parser).timeout, showTimeout),
 		scalar("KillAfter", func(h *Hook) *time.Duration { return &h.KillAfter }, (*parser).duration, formatDuration),
 		scalar("Failure", func(h *Hook) *bool { return &h.Abort }, (*parser).failure, showFailure),
 		scalar("Retry", func(h *Hook) *int { return &h.Retry }, (*parser).count, strconv.Itoa),
 		scalar("RetryDelay", func(h *Hook) *time.Duration { return &h.RetryDelay }, (*parser).duration, formatDuration),
-		scalar("WhenBusy", func(h *Hook) *string { return &h.WhenBusy }, (*parser).whenBusy, same),
+		whenBusy(),
 		scalar("Settle", func(h *Hook) *time.Duration { return &h.Settle }, (*parser).duration, formatDuration),
 		scalar("RateLimit", func(h *Hook) *Rate { return &h.RateLimit }, (*parser).rate, Rate.String),
 		scalar("OnStart", func(h *Hook) *bool { return &h.SkipStart }, (*parser).onStart, showOnStart),
@@ -100,13 +96,31 @@ func keys() []key {
 	}
 }
 
-// KeyNames lists the keys of [Hook]; inThisVersion leaves out those whose running comes later.
-func KeyNames(inThisVersion bool) []string {
+// whenBusy has a default of its own for each type of hook, which finish sets.
+func whenBusy() key {
+	k := scalar("WhenBusy", func(h *Hook) *string { return &h.WhenBusy },
+		enum(BusyQueue, BusyReplace, BusyMerge, BusyParallel, BusyKeep, BusyRestart), same)
+	k.show = func(h *Hook) []string {
+		if h.WhenBusy == h.defaultBusy() {
+			return nil
+		}
+		return []string{h.WhenBusy}
+	}
+	return k
+}
+
+func (h *Hook) defaultBusy() string {
+	if h.Service {
+		return BusyKeep
+	}
+	return BusyQueue
+}
+
+// KeyNames lists the keys of [Hook].
+func KeyNames() []string {
 	var names []string
 	for _, k := range keys() {
-		if !inThisVersion || !k.later {
-			names = append(names, k.name)
-		}
+		names = append(names, k.name)
 	}
 	return names
 }

@@ -1,6 +1,7 @@
 package hookspec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -44,6 +45,9 @@ type parser struct {
 	path   string
 	begun  bool // there was a [Hook]
 	faults Faults
+
+	untyped bool    // what Type= says is a fault
+	service []Place // of the sections [Service]
 }
 
 func (p *parser) place(pos unitfile.Pos) Place { return placeOf(p.path, pos) }
@@ -82,7 +86,10 @@ func (p *parser) section(s unitfile.Section, given map[string]unitfile.Pos) {
 		}
 	case strings.HasPrefix(s.Name, "X-"):
 	case s.Name == "Service":
-		p.fault(p.place(s.Pos), "", "section [Service] is not in this version")
+		p.service = append(p.service, p.place(s.Pos))
+		for _, e := range s.Entries {
+			p.directive(e, given)
+		}
 	default:
 		near := events.Nearest("["+s.Name+"]", []string{"[Hook]", "[Service]"})
 		p.fault(p.place(s.Pos), events.DidYouMean(near), "unknown section %s", events.Show("["+s.Name+"]"))
@@ -95,7 +102,11 @@ func (p *parser) entry(e unitfile.Entry, given map[string]unitfile.Pos) {
 	}
 	k, known := p.key(e.Key)
 	if !known {
-		p.fault(p.place(e.Pos), events.DidYouMean(events.Nearest(e.Key, KeyNames(false))), "unknown key %s=", e.Key)
+		hint := events.DidYouMean(events.Nearest(e.Key, KeyNames()))
+		if _, elsewhere := directiveNamed(e.Key); elsewhere {
+			hint = "it belongs into the section [Service]"
+		}
+		p.fault(p.place(e.Pos), hint, "unknown key %s=", e.Key)
 		return
 	}
 	if first, again := given[e.Key]; again && !k.list {
@@ -135,22 +146,14 @@ func (p *parser) forget(key string) {
 
 // finish judges the hook as a whole.
 func (p *parser) finish() {
-	h, start := p.hook, Place{p.hook.Path, 1, 1}
 	if !p.begun {
 		if len(p.faults) == 0 {
-			p.fault(start, "begin it with [Hook]", "the file declares no hook")
+			p.fault(Place{p.hook.Path, 1, 1}, "begin it with [Hook]", "the file declares no hook")
 		}
 		return
 	}
-	if len(h.On) == 0 && !p.tried("On") && !p.tried("While") {
-		p.fault(start, "add a line such as On=link.up interface=eth0", "the hook has no On= and would never run")
-	}
-	switch exec := p.tried("Exec"); {
-	case h.Script && exec:
-		p.fault(p.settingPlace("Exec"), "the script itself is what runs", "Exec= in a script")
-	case !h.Script && !exec && !p.tried("Unit"):
-		p.fault(start, "add a line such as Exec=/usr/local/bin/program", "the hook has no Exec=")
-	}
+	p.checkType()
+	p.checkProgram()
 	p.checkParameters()
 	p.checkOrder()
 }
@@ -188,6 +191,11 @@ func (p *parser) checkParameters() {
 		p.checkUse(v.Value, v.Place, declared)
 	}
 	p.checkUse(p.hook.Instance, p.settingPlace("Instance"), declared)
+	p.checkUse(p.hook.Unit, p.settingPlace("Unit"), declared)
+	for _, c := range p.hook.Conditions {
+		p.checkUse(c.Value, c.Place, declared)
+	}
+	p.checkInstances()
 }
 
 // declaredLast are the declared parameters, each as the last file has it; to declare one twice in a file is a fault.
@@ -210,7 +218,7 @@ func (p *parser) declaredLast() []Parameter {
 // checkUse refuses a parameter that is not declared and that no event of the hook can carry.
 func (p *parser) checkUse(t Template, at Place, declared map[string]bool) {
 	for _, name := range t.Params() {
-		if declared[name] || len(p.hook.On) == 0 {
+		if declared[name] || len(p.hook.On)+len(p.hook.While) == 0 {
 			continue
 		}
 		carried, near := p.hook.carries(name)
@@ -220,16 +228,34 @@ func (p *parser) checkUse(t Template, at Place, declared map[string]bool) {
 	}
 }
 
-// carries says whether an event of the hook's On= lines can carry a parameter, else which one is near.
+// carries says whether an event that starts the hook can carry a parameter, else which one is near.
 func (h *Hook) carries(param string) (bool, string) {
-	var names []string
+	near := ""
 	for _, on := range h.On {
-		for _, spec := range on.Specs() {
-			if spec.Has(param) {
-				return true, ""
-			}
-			names = append(names, spec.ParamNames()...)
+		carried, other := carry(on.Pattern, param)
+		if carried {
+			return true, ""
 		}
+		near = cmp.Or(near, other)
+	}
+	for _, s := range h.While {
+		carried, other := s.carries(param)
+		if carried {
+			return true, ""
+		}
+		near = cmp.Or(near, other)
+	}
+	return false, near
+}
+
+// carry says whether an event that a pattern means can carry a parameter, else which one is near.
+func carry(pattern events.Pattern, param string) (bool, string) {
+	var names []string
+	for _, spec := range pattern.Specs() {
+		if spec.Has(param) {
+			return true, ""
+		}
+		names = append(names, spec.ParamNames()...)
 	}
 	return false, events.Nearest(param, names)
 }

@@ -248,10 +248,105 @@ Environment=A=1 "B=x y %{site}"
 X-Ours=anything
 `
 
+// wholeService is a service with every key that only services have, and every key of [Service].
+const wholeService = `[Hook]
+Type=service
+While=default-route family=ipv4 interface!=wl*
+While=link-up interface=eth0 interface=eth1
+While=interface interface=eth* state=routable
+While=online
+While=service service=x instance!=a
+While=unit unit=dbus.service
+StopOn=link.down interface=eth0
+StopOn=user.off
+Parameter=interface=eth0
+Parameter=site=a
+ConditionReachable=vpn.%{site}.example.com
+ConditionReachable=192.0.2.1
+ConditionPathExists=!/run/a b%%c
+ConditionUnitActive=x@%{site}.service
+ConditionInterfaceUp=! %{interface}
+ConditionParameter=site=[a-z]*%
+ConditionParameter=!other
+Instance=%{interface}
+Exec=/bin/true
+WhenBusy=restart
+[Service]
+Type=notify
+NotifyAccess=all
+Restart=on-failure
+RestartSec=1.5
+StartLimitIntervalSec=infinity
+StartLimitBurst=5
+SuccessExitStatus=TEMPFAIL 250 KILL
+SuccessExitStatus=7 SIGRTMIN+3
+RestartPreventExitStatus=1
+RestartForceExitStatus=SIGHUP
+TimeoutStartSec=90
+RuntimeMaxSec=infinity
+WatchdogSec=30s
+WatchdogSignal=ABRT
+OOMPolicy=continue
+TimeoutStopSec=1min 30s
+TimeoutAbortSec=5
+KillMode=mixed
+KillSignal=INT
+FinalKillSignal=SIGKILL
+SendSIGHUP=on
+SendSIGKILL=no
+MemoryMax=1.5G
+MemoryHigh=1024
+MemorySwapMax=0
+TasksMax=infinity
+CPUQuota=20%
+CPUWeight=50
+IOWeight=50
+LimitNOFILE=1024:4096
+LimitNPROC=infinity
+LimitCORE=0:1G
+LimitMEMLOCK=64M:64M
+Nice=-5
+OOMScoreAdjust=500
+UMask=77
+CapabilityBoundingSet=CAP_NET_ADMIN cap_net_raw
+CapabilityBoundingSet=~CAP_NET_RAW
+AmbientCapabilities=~CAP_SYS_ADMIN
+NoNewPrivileges=true
+ProtectSystem=strict
+ProtectHome=1
+ProtectProc=invisible
+PrivateTmp=yes
+PrivateDevices=no
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+MemoryDenyWriteExecute=yes
+ReadWritePaths=/var/lib/x "-/a b"
+ReadWritePaths=/var/lib/y
+ReadOnlyPaths=/etc
+InaccessiblePaths=-/home
+RuntimeDirectory=vpn vpn/sub
+StateDirectory=vpn
+CacheDirectory=vpn
+LogsDirectory=vpn
+RuntimeDirectoryMode=750
+StateDirectoryMode=0700
+X-Ours=anything
+`
+
 // FuzzText: what parses without a fault is written in a canonical form that parses to the same form again, nothing
 // panics, and every fault has a place.
 func FuzzText(f *testing.F) {
 	f.Add(whole, false)
+	f.Add(wholeService, false)
+	f.Add("[Hook]\nType=service\nOn=user.x\nStopOn=user.y\nUnit=openvpn@%{site}.service\nWhenBusy=keep\n", false)
+	f.Add("#!/bin/sh\n# [Hook]\n# Type=service\n# While=unit unit=a.service\n# [Service]\n# Restart=always\n", true)
 	archive, err := txtar.ParseFile("testdata/faults.txtar")
 	if err != nil {
 		f.Fatal(err)
@@ -273,7 +368,7 @@ func FuzzText(f *testing.F) {
 		}
 		canonical := h.Text()
 		if script {
-			canonical += "Exec=/bin/true\n"
+			canonical = strings.Replace(canonical, "[Hook]\n", "[Hook]\nExec=/bin/true\n", 1)
 		}
 		again, faults := parseText("x.hook", canonical)
 		if len(faults) > 0 {
@@ -289,27 +384,42 @@ func FuzzText(f *testing.F) {
 	})
 }
 
+// golden holds a text against a file.
+func golden(t *testing.T, path, got string) {
+	t.Helper()
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 func TestText(t *testing.T) {
 	h, faults := parseText("x.hook", whole)
 	if len(faults) > 0 {
 		t.Fatal(faults)
 	}
-	const golden = "testdata/whole.want"
-	if *update {
-		if err := os.WriteFile(golden, []byte(h.Text()), 0o644); err != nil {
-			t.Fatal(err)
+	golden(t, "testdata/whole.want", h.Text())
+	service, faults := parseText("x.hook", wholeService)
+	if len(faults) > 0 {
+		t.Fatal(faults)
+	}
+	golden(t, "testdata/wholeservice.want", service.Text())
+	for _, key := range KeyNames() {
+		if !strings.Contains(h.Text()+service.Text(), "\n"+key+"=") && key != "Unit" {
+			t.Errorf("the canonical text lacks %s=", key)
 		}
 	}
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), h.Text()); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	for _, key := range KeyNames(true) {
-		if key != "Type" && !strings.Contains(h.Text(), "\n"+key+"=") {
-			t.Errorf("the canonical text lacks %s=", key)
+	for _, d := range DirectiveKeys() {
+		if !strings.Contains(service.Text(), "\n"+d.Key+"=") {
+			t.Errorf("the canonical text lacks %s=", d.Key)
 		}
 	}
 }

@@ -17,6 +17,9 @@ func (h *Hook) Text() string {
 			b.WriteString(k.name + "=" + v + "\n")
 		}
 	}
+	if lines := h.directiveLines(); len(lines) > 0 {
+		b.WriteString("\n[Service]\n" + strings.Join(lines, "\n") + "\n")
+	}
 	return b.String()
 }
 
@@ -76,6 +79,13 @@ func showEnvironment(vars []Variable) []string {
 		words = append(words, v.Name+"="+v.Value.String())
 	}
 	return oneLine(words)
+}
+
+func showType(service bool) string {
+	if service {
+		return "service"
+	}
+	return "oneshot"
 }
 
 func showInput(json bool) string {

@@ -69,13 +69,10 @@ func (p *parser) failure(v unitfile.Value) (bool, bool) {
 	return word == "abort", ok
 }
 
-func (p *parser) hookType(v unitfile.Value) (string, bool) {
+func (p *parser) hookType(v unitfile.Value) (bool, bool) {
 	word, ok := enum("oneshot", "service")(p, v)
-	if ok && word == "service" {
-		p.at(v, 0, "", "Type=service is not in this version")
-		return "", false
-	}
-	return "", ok // oneshot is the default, which canonical text leaves out
+	p.untyped = !ok
+	return word == "service", ok
 }
 
 func (p *parser) duration(v unitfile.Value) (time.Duration, bool) {
@@ -118,15 +115,6 @@ func (p *parser) rate(v unitfile.Value) (Rate, bool) {
 		return Rate{}, false
 	}
 	return Rate{int(n), d}, true
-}
-
-func (p *parser) whenBusy(v unitfile.Value) (string, bool) {
-	word, ok := enum(BusyQueue, BusyReplace, BusyMerge, BusyParallel, "keep", "restart")(p, v)
-	if word == "keep" || word == "restart" {
-		p.at(v, 0, "", "WhenBusy=%s is for Type=service, which is not in this version", word)
-		return "", false
-	}
-	return word, ok
 }
 
 func (p *parser) onStart(v unitfile.Value) (bool, bool) {

@@ -66,6 +66,17 @@ func (v Value) At(off int) Pos {
 	return Pos{s.pos.Line, s.pos.Col + off - s.off}
 }
 
+// Part returns the bytes from one offset to another as a value of their own, in the same place.
+func (v Value) Part(from, to int) Value {
+	part := Value{Text: v.Text[from:to], spans: []span{{0, v.At(from)}}}
+	for _, s := range v.spans {
+		if s.off > from && s.off < to {
+			part.spans = append(part.spans, span{s.off - from, s.pos})
+		}
+	}
+	return part
+}
+
 // Lines cuts a text into lines. A byte order mark and carriage returns before line ends are dropped.
 func Lines(text string) []Line {
 	col := 1
