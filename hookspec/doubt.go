@@ -13,7 +13,7 @@ import (
 func (s *Set) Doubts() Faults {
 	var out Faults
 	for _, h := range append(s.Hooks[:len(s.Hooks):len(s.Hooks)], s.refused...) {
-		for _, f := range [][]Fault{s.nobody(h), s.apart(h), h.neverGiven(), h.neverValued(), h.shell()} {
+		for _, f := range [][]Fault{s.nobody(h), s.apart(h), h.neverGiven(), h.neverValued(), h.shell(), h.stopsItself(), s.noService(h)} {
 			out = append(out, f...)
 		}
 	}
@@ -52,7 +52,7 @@ func (s *Set) nobody(h *Hook) []Fault {
 func (s *Set) apart(h *Hook) []Fault {
 	var out []Fault
 	for _, r := range h.Requires {
-		if other := s.Hook(r.Text()); other != nil && other.Settle != h.Settle {
+		if other := s.Hook(r.Text()); other != nil && !other.Service && other.Settle != h.Settle {
 			out = append(out, Fault{Place: r.Place, Hook: h.Name, Hint: "give both the same Settle=",
 				Msg: fmt.Sprintf("Requires= names %s, which has another Settle= and so never runs in the same run", r)})
 		}
@@ -99,18 +99,28 @@ func (h *Hook) shell() []Fault {
 func (h *Hook) neverGiven() []Fault {
 	var out []Fault
 	for _, p := range h.Parameters {
-		if carried, near := h.carries(p.Name); !carried && !p.HasDefault {
-			out = append(out, Fault{Place: p.Place, Hook: h.Name, Hint: events.DidYouMean(near),
-				Msg: fmt.Sprintf("no event of this hook carries the required parameter %s: the hook never runs", p.Name)})
+		carried, near := h.carries(p.Name)
+		if carried || p.HasDefault || h.Service && len(h.On)+len(h.While) == 0 {
+			continue
 		}
+		f := Fault{Place: p.Place, Hook: h.Name, Hint: events.DidYouMean(near),
+			Msg: fmt.Sprintf("no event of this hook carries the required parameter %s: the hook never runs", p.Name)}
+		if h.Service {
+			f.Msg = fmt.Sprintf("no event or state of this hook carries the required parameter %s: only hookctl start can give it", p.Name)
+		}
+		out = append(out, f)
 	}
 	return out
 }
 
-// neverValued finds plain values in On= lines that the parameter can never have.
+// neverValued finds plain values in On=, StopOn= and While= lines that the parameter can never have.
 func (h *Hook) neverValued() []Fault {
 	var out []Fault
-	for _, on := range h.On {
+	lines := slices.Concat(h.On, h.StopOn)
+	for _, s := range h.While {
+		lines = append(lines, Trigger{s.Pattern, s.Place})
+	}
+	for _, on := range lines {
 		for _, t := range on.Terms {
 			values := on.values(t.Key)
 			if len(values) == 0 || !t.Glob.Plain() || slices.Contains(values, t.Glob.Text()) {
@@ -121,6 +131,48 @@ func (h *Hook) neverValued() []Fault {
 		}
 	}
 	return out
+}
+
+// stopsItself finds On= lines that never start a service because the same line stops it.
+func (h *Hook) stopsItself() []Fault {
+	var out []Fault
+	for _, on := range h.On {
+		for _, stop := range h.StopOn {
+			if on.String() == stop.String() {
+				out = append(out, Fault{Place: on.Place, Hook: h.Name, Hint: "StopOn= wins",
+					Msg: fmt.Sprintf("the line never starts the service: StopOn= in line %d says the same", stop.Place.Line)})
+			}
+		}
+	}
+	return out
+}
+
+// noService finds lines about services that name a hook which is none.
+func (s *Set) noService(h *Hook) []Fault {
+	var out []Fault
+	lines := slices.Concat(h.On, h.StopOn)
+	for _, w := range h.While {
+		lines = append(lines, Trigger{w.Pattern, w.Place})
+	}
+	for _, on := range lines {
+		if !slices.ContainsFunc(on.Specs(), func(s events.Spec) bool { return strings.HasPrefix(s.Name, "service.") }) {
+			continue
+		}
+		for _, t := range on.Terms {
+			if name := t.Glob.Text(); t.Key == "service" && !t.Not && t.Glob.Plain() && !s.isService(name) && !s.beside[name] && !has(s.refused, name) {
+				out = append(out, s.notService(h, on.Place, name))
+			}
+		}
+	}
+	return out
+}
+
+func (s *Set) notService(h *Hook, at Place, name string) Fault {
+	if s.Hook(name) == nil {
+		return Fault{Place: at, Hook: h.Name, Hint: events.DidYouMean(events.Nearest(name, s.Names())),
+			Msg: "there is no hook " + events.Show(name)}
+	}
+	return Fault{Place: at, Hook: h.Name, Hint: "services are hooks with Type=service", Msg: events.Show(name) + " is no service"}
 }
 
 // values lists the only values that a parameter has in every event of the trigger; nil when they are not limited.

@@ -1,6 +1,7 @@
 package hookspec
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"sort"
@@ -16,7 +17,8 @@ type Plan struct {
 	Refused  []Refusal // hooks with an On= line for the event's name that do not run, with the first reason
 }
 
-// Job is one hook for one event. After and Requires are indexes of jobs of the same plan.
+// Job is one hook for one event. After and Requires are indexes of jobs of the same plan. The instance of a service without
+// Instance= is empty, as it has only one.
 type Job struct {
 	Hook     *Hook
 	Instance string
@@ -25,6 +27,10 @@ type Job struct {
 	Params   []events.Param // the event's parameters as this hook sees them
 	After    []int
 	Requires []int
+
+	Unit       string         // an existing unit that is started in place of a program
+	Conditions []JobCondition // to be judged when the job's turn has come, with Judge
+	Needs      []string       // services that must run then, in the plan or not
 }
 
 // Refusal is a hook that does not run and why.
@@ -50,9 +56,8 @@ func (s *Set) Plan(e events.Event) Plan {
 			now = append(now, h)
 		}
 	}
-	nobody := func(string) bool { return false }
-	plan.Jobs = s.order(e, plan.dropUnmet(now, s.reversed(e), nobody), jobs)
-	plan.Settling = s.order(e, plan.dropUnmet(settling, s.reversed(e), nobody), jobs)
+	plan.Jobs = s.order(e, plan.dropUnmet(now, s.reversed(e), s.isService), jobs)
+	plan.Settling = s.order(e, plan.dropUnmet(settling, s.reversed(e), s.isService), jobs)
 	sort.Slice(plan.Refused, func(i, k int) bool { return plan.Refused[i].Hook < plan.Refused[k].Hook })
 	return plan
 }
@@ -76,7 +81,7 @@ func (s *Set) PlanFor(e events.Event, names []string) Plan {
 	}
 	earlier := func(name string) bool { // what ran, or did not, when the event came
 		h := s.Hook(name)
-		return h != nil && !slices.Contains(names, name) && h.against(e) == ""
+		return h != nil && (h.Service || !slices.Contains(names, name) && h.against(e) == "")
 	}
 	plan.Jobs = s.order(e, plan.dropUnmet(hooks, s.reversed(e), earlier), jobs)
 	return plan
@@ -94,6 +99,9 @@ func (h *Hook) job(e events.Event) (Job, string) {
 	}
 	if e.Caused(h.Name) {
 		return Job{}, "a job of this hook led to the event"
+	}
+	if on, stops := h.stoppedBy(e); stops {
+		return Job{}, fmt.Sprintf("a StopOn= line means the event, too, and wins (%s)", on.Place)
 	}
 	j := Job{Hook: h, Params: h.sees(e)}
 	for _, p := range h.Parameters {
@@ -164,11 +172,52 @@ func (j *Job) expand(e events.Event) string {
 			return "Environment= uses the parameter " + absent(e, missing)
 		}
 	}
-	return j.setInstance(e)
+	return cmp.Or(j.setUnit(e), j.setConditions(e), j.setInstance(e))
+}
+
+func (j *Job) setUnit(e events.Event) string {
+	if len(j.Hook.Unit) == 0 {
+		return ""
+	}
+	name, missing, why := unitName(j.Hook.Unit, j.get)
+	switch {
+	case missing != "":
+		return "Unit= uses the parameter " + absent(e, missing)
+	case why != "":
+		return "Unit= names no unit: " + why
+	}
+	j.Program, j.Args, j.Unit = "", nil, name
+	return ""
+}
+
+func (j *Job) setConditions(e events.Event) string {
+	for _, c := range j.Hook.Conditions {
+		out := JobCondition{Key: c.Key, Not: c.Not, Place: c.Place}
+		missing, why := "", ""
+		switch c.Key {
+		case conditionOnParameter:
+			out.Value = c.Value[0].text
+		case "ConditionUnitActive":
+			out.Value, missing, why = unitName(c.Value, j.get)
+		default:
+			out.Value, missing = c.Value.Expand(j.get)
+		}
+		switch {
+		case missing != "":
+			return c.Key + "= uses the parameter " + absent(e, missing)
+		case why != "":
+			return c.Key + "= names no unit: " + why
+		}
+		j.Conditions = append(j.Conditions, out)
+	}
+	return ""
 }
 
 func (j *Job) setInstance(e events.Event) string {
-	if j.Instance = e.Subject; len(j.Hook.Instance) == 0 {
+	if j.Instance = e.Subject; j.Hook.Service {
+		j.Instance = ""
+	}
+	if len(j.Hook.Instance) == 0 {
 		return ""
 	}
 	text, missing := j.Hook.Instance.Expand(j.get)
@@ -190,7 +239,8 @@ func absent(e events.Event, name string) string {
 }
 
 // dropUnmet refuses hooks that require one that does not run, and those that require these. A teardown that reverses a
-// hook turns its Requires= into an order only: it runs before what it needs goes. What came earlier is met.
+// hook turns its Requires= into an order only: it runs before what it needs goes. What came earlier is met, and of a
+// service it matters whether it runs when the job's turn has come.
 func (p *Plan) dropUnmet(hooks []*Hook, reversed func(*Hook) bool, earlier func(string) bool) []*Hook {
 	for {
 		kept, dropped := hooks[:0:0], false
@@ -239,6 +289,7 @@ func (s *Set) order(e events.Event, hooks []*Hook, jobs map[string]Job) []Job {
 		j.After = slices.Compact(j.After)
 		if !reversed(j.Hook) && !s.cut[j.Hook.Name] {
 			j.Requires = required(out, j.Hook)
+			j.Needs = s.Needs(j.Hook)
 		}
 	}
 	return out

@@ -1,6 +1,10 @@
 package hookspec
 
-import "hookd/events"
+import (
+	"context"
+
+	"hookd/events"
+)
 
 // PlanReport is a plan in the form in which it is shown and sent; hookctl(1) documents its JSON.
 type PlanReport struct {
@@ -20,6 +24,18 @@ type JobPlan struct {
 	After       []string       `json:"after,omitempty"`
 	Requires    []string       `json:"requires,omitempty"`
 	Settle      string         `json:"settle,omitempty"`
+
+	Type       string          `json:"type"` // oneshot or service
+	Unit       string          `json:"unit,omitempty"`
+	Conditions []ConditionPlan `json:"conditions,omitempty"`
+	Needs      []string        `json:"needs,omitempty"` // services that must run when its turn has come
+}
+
+// ConditionPlan is a condition of a job with what is known of it without asking the world.
+type ConditionPlan struct {
+	Condition events.Bytes `json:"condition"`
+	Verdict   string       `json:"verdict"` // holds, fails or unknown
+	Reason    events.Bytes `json:"reason,omitempty"`
 }
 
 // Report describes what an event would make run in this set, and why every other hook does not. The id of a run, which
@@ -34,10 +50,27 @@ func (p Plan) report(jobs []Job) []JobPlan {
 		plan := JobPlan{
 			Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Program: events.Bytes(j.Program),
 			Args: asBytes(j.Args), Environment: asBytes(j.Environ(p.Event, "RUN")),
-			After: NamesOf(jobs, j.After), Requires: NamesOf(jobs, j.Requires),
+			After: NamesOf(jobs, j.After), Requires: NamesOf(jobs, j.Requires), Type: showType(j.Hook.Service), Unit: j.Unit,
+			Conditions: j.conditionPlans(), Needs: j.Needs,
 		}
 		if j.Hook.Settle > 0 {
 			plan.Settle = formatDuration(j.Hook.Settle)
+		}
+		out = append(out, plan)
+	}
+	return out
+}
+
+func (j Job) conditionPlans() []ConditionPlan {
+	var out []ConditionPlan
+	for _, c := range j.Conditions {
+		f := c.judge(context.Background(), j.Params, nil)
+		plan := ConditionPlan{events.Bytes(c.String()), "fails", events.Bytes(f.Why)}
+		switch {
+		case f.Unknown:
+			plan.Verdict, plan.Reason = "unknown", ""
+		case f.True:
+			plan.Verdict = "holds"
 		}
 		out = append(out, plan)
 	}

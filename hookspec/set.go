@@ -21,6 +21,7 @@ type Set struct {
 	beside  map[string]bool // names that stand beside files that were read one by one
 
 	byEvent map[string][]*Hook // hooks with an On= line for the event's name; user events under "user.*"
+	byStop  map[string][]*Hook // hooks with a StopOn= line, likewise
 	byKind  map[string][]*Hook // hooks with Settle= and an On= line for events of the kind
 	cut     map[string]bool    // hooks whose own After=, Before= and Requires= order nothing because of a cycle
 }
@@ -41,7 +42,7 @@ func NewSet(hooks []*Hook) *Set { return newSet(&loader{hooks: hooks}, nil) }
 
 // newSet puts together what was loaded. A name that has faults now and was good in prev stays as it was there.
 func newSet(l *loader, prev *Set) *Set {
-	s := &Set{Entries: l.entries, Faults: l.faults, Written: l.written, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, byKind: map[string][]*Hook{}, cut: map[string]bool{}}
+	s := &Set{Entries: l.entries, Faults: l.faults, Written: l.written, refused: l.refused, beside: l.beside, byEvent: map[string][]*Hook{}, byStop: map[string][]*Hook{}, byKind: map[string][]*Hook{}, cut: map[string]bool{}}
 	s.Hooks = append(l.hooks, s.keep(prev, l.hooks, l.unread)...)
 	sort.Slice(s.Hooks, func(i, j int) bool { return s.Hooks[i].Name < s.Hooks[j].Name })
 	sort.SliceStable(s.Entries, func(i, j int) bool {
@@ -49,7 +50,10 @@ func newSet(l *loader, prev *Set) *Set {
 		return a.Name < b.Name || a.Name == b.Name && a.Path < b.Path
 	})
 	for _, h := range s.Hooks {
-		for _, name := range h.eventNames() {
+		for _, name := range eventNames(h.StopOn) {
+			s.byStop[name] = append(s.byStop[name], h)
+		}
+		for _, name := range eventNames(h.On) {
 			s.byEvent[name] = append(s.byEvent[name], h)
 			if k := events.Kind(name); h.Settle > 0 && !has(s.byKind[k], h.Name) {
 				s.byKind[k] = append(s.byKind[k], h)
@@ -140,11 +144,11 @@ func (s *Set) Names() []string {
 	return names
 }
 
-// eventNames lists the names in the table that the hook has On= lines for, each once.
-func (h *Hook) eventNames() []string {
+// eventNames lists the names in the table that some On= or StopOn= lines are for, each once.
+func eventNames(lines []Trigger) []string {
 	var names []string
 	seen := map[string]bool{}
-	for _, on := range h.On {
+	for _, on := range lines {
 		for _, spec := range on.Specs() {
 			if !seen[spec.Name] {
 				seen[spec.Name] = true
@@ -166,22 +170,27 @@ func (s *Set) Settling(e events.Event) []*Hook {
 	return out
 }
 
-// Asks says whether a hook has an On= line for events of the family.
+// Asks says whether a hook has an On= or StopOn= line for events of the family.
 func (s *Set) Asks(family string) bool {
-	for name := range s.byEvent {
-		if strings.HasPrefix(name, family+".") {
-			return true
+	for _, lines := range []map[string][]*Hook{s.byEvent, s.byStop} {
+		for name := range lines {
+			if strings.HasPrefix(name, family+".") {
+				return true
+			}
 		}
 	}
 	return false
 }
 
 // candidates are the hooks with an On= line for events of this name.
-func (s *Set) candidates(e events.Event) []*Hook {
+func (s *Set) candidates(e events.Event) []*Hook { return s.byEvent[tableName(e)] }
+
+// tableName is the name under which the table has an event.
+func tableName(e events.Event) string {
 	if e.Family() == "user" {
-		return s.byEvent["user.*"]
+		return "user.*"
 	}
-	return s.byEvent[e.Name]
+	return e.Name
 }
 
 // breakCycles looks for contradictions in the order of all hooks, for events that build up and for those that tear down.
