@@ -136,3 +136,10 @@ func (h *intHeap) Pop() any {
 	*h = old[:len(old)-1]
 	return x
 }
+
+// Follows says whether a hook comes after another one, by what either of them says itself.
+func (s *Set) Follows(h, o *Hook) bool {
+	means := func(name string) func(Ref) bool { return func(r Ref) bool { return r.Match(name) } }
+	says := !s.cut[h.Name] && (slices.ContainsFunc(h.After, means(o.Name)) || slices.ContainsFunc(h.Requires, means(o.Name)))
+	return h.Name != o.Name && (says || !s.cut[o.Name] && slices.ContainsFunc(o.Before, means(h.Name)))
+}

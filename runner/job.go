@@ -14,9 +14,18 @@ type finished struct {
 	report JobReport
 }
 
-// start runs one job in a goroutine of its own, which ends with the job: Run reads done until none is left.
+// start runs one job in a goroutine of its own, which ends with the job: Run reads done until none is left. The job of a
+// service is done when the service is wanted.
 func (r *Runner) start(f ref) {
 	j := f.job()
+	if j.Hook.Service {
+		r.startService(f)
+		return
+	}
+	if why := r.needs(j.Needs); why != "" {
+		r.endJob(f, JobReport{Result: Skipped, Reason: why})
+		return
+	}
 	ctx, cancel := context.WithCancelCause(r.ctx)
 	lost := *j // the goroutine's own
 	j.state, j.cancel = started, cancel
@@ -30,10 +39,23 @@ func (r *Runner) start(f ref) {
 	}
 	task := Task{f.run.id, f.run.event, j.Job, r.ctx.Done()}
 	go func() {
-		report := lost.attempt(ctx, r.exec, task)
+		report := lost.attempt(ctx, r.exec, r.facts, task)
 		cancel(nil)
 		r.done <- finished{f, report}
 	}()
+}
+
+// startService has a service wanted. Who waits does not wait for it.
+func (r *Runner) startService(f ref) {
+	now := r.now()
+	report := JobReport{Result: Done, Started: now, Ended: now}
+	what, err := r.raise(f.job().Job, want{event: f.run.event, run: f.run.id, why: "On=" + f.run.event.Name})
+	if report.Reason = what; err != nil {
+		report.Result, report.Reason = Failed, err.Error()
+	}
+	f.run.end(f.i, report)
+	r.observer.JobEnded(f.run.event, f.run.id, f.job().report)
+	r.jobOver(f)
 }
 
 func (r *Runner) jobEnded(d finished) {

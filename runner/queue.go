@@ -10,6 +10,9 @@ import (
 
 // arrive plans an event and lets its run in. Who waits gets a channel that holds all that can come.
 func (r *Runner) arrive(e events.Event, wait bool) chan Progress {
+	for _, stop := range r.set.Stops(e) {
+		r.stopFor(stop, e)
+	}
 	plan := r.set.Plan(e)
 	records := r.settling(e)
 	return r.enter(plan, entry{wait: wait, records: records})
@@ -27,8 +30,7 @@ type entry struct {
 func (r *Runner) enter(plan hookspec.Plan, in entry) chan Progress {
 	run := newRun("", plan)
 	if len(plan.Jobs) > 0 || in.wait {
-		r.count++
-		run.id = fmt.Sprintf("%s-%d", r.prefix, r.count)
+		run.id = r.newRunID()
 	}
 	if in.wait {
 		run.reply = make(chan Progress, len(run.jobs)+2)
@@ -45,6 +47,11 @@ func (r *Runner) enter(plan hookspec.Plan, in entry) chan Progress {
 	return run.reply
 }
 
+func (r *Runner) newRunID() string {
+	r.count++
+	return fmt.Sprintf("%s-%d", r.prefix, r.count)
+}
+
 func hooksOf(jobs []hookspec.Job) []string {
 	var names []string
 	for _, j := range jobs {
@@ -59,6 +66,7 @@ func (r *Runner) accept(run *run, in entry) {
 	record := Record{Kind: recordRun, Event: &e, Run: run.id, Wait: in.wait, Drop: in.drop}
 	if in.late == "" && r.told.Put(e) {
 		record.Kind = recordEvent
+		r.changed(e)
 	}
 	for _, j := range run.jobs {
 		if j.state != over {
@@ -141,6 +149,12 @@ func (r *Runner) work() {
 				last := len(r.hungry) - 1
 				r.hungry = slices.Insert(r.hungry[:last:last], 0, run)
 			}
+		case len(r.fresh) > 0:
+			r.judgeFresh()
+		case len(r.attention) > 0:
+			s := r.attention[0]
+			r.attention = r.attention[1:]
+			r.serve(s)
 		default:
 			r.shorten()
 			return

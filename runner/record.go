@@ -21,6 +21,8 @@ type Record struct {
 	Wait   bool          `json:"wait,omitempty"` // somebody waits for the run, and does not any more when it is resumed
 	Report *JobReport    `json:"report,omitempty"`
 	Time   *time.Time    `json:"time,omitempty"` // of a start
+
+	Service *savedService `json:"service,omitempty"`
 }
 
 // Kinds of records.
@@ -32,6 +34,8 @@ const (
 	recordEnd   = "end"   // a job has ended: the result
 	recordOver  = "over"  // a run has ended
 	recordHooks = "hooks" // the hooks of the set in force
+
+	recordService = "service" // what is wanted and was told of a service
 )
 
 // Journal keeps records. The runner's owner calls it, so it must not block for long; what it cannot keep it reports by
@@ -50,6 +54,8 @@ type Saved struct {
 	runs  []*savedRun
 	held  map[holdKey]hold
 	order []holdKey // of held, as they came
+
+	services map[ServiceID]*savedService
 }
 
 type savedRun struct {
@@ -68,7 +74,7 @@ func Restore(records []Record) *Saved {
 	if len(records) == 0 {
 		return nil
 	}
-	s := &Saved{Told: events.NewTold(), held: map[holdKey]hold{}}
+	s := &Saved{Told: events.NewTold(), held: map[holdKey]hold{}, services: map[ServiceID]*savedService{}}
 	for _, r := range records {
 		s.take(r)
 	}
@@ -80,6 +86,10 @@ func (s *Saved) take(r Record) {
 		delete(s.held, key)
 	}
 	switch {
+	case r.Kind == recordService && r.Service != nil:
+		if s.services[r.Service.ID] = r.Service; r.Service.Gone {
+			delete(s.services, r.Service.ID)
+		}
 	case r.Kind == recordHooks:
 		s.Hooks = append([]string{}, r.Hooks...)
 	case r.Kind == recordHold && r.Hold != nil && r.First != nil && r.Event != nil:
@@ -157,6 +167,9 @@ func (r *Runner) records() []Record {
 	}
 	for key, h := range r.held {
 		out = append(out, h.record(key))
+	}
+	for _, s := range r.services {
+		out = append(out, Record{Kind: recordService, Service: s.save()})
 	}
 	return out
 }

@@ -12,6 +12,7 @@ func (r *Runner) resume(s *Saved) {
 	if s == nil {
 		r.known = r.set.Names()
 		r.note(r.records()...)
+		r.followUnits()
 		return
 	}
 	r.told, r.known = s.Told, s.Hooks
@@ -19,6 +20,9 @@ func (r *Runner) resume(s *Saved) {
 		r.known = r.set.Names()
 	}
 	r.forget()
+	for _, saved := range s.services {
+		r.services[saved.ID] = saved.service(r.set.Hook(saved.ID.Hook))
+	}
 	for _, run := range s.runs {
 		r.resumeRun(run)
 	}
@@ -29,6 +33,7 @@ func (r *Runner) resume(s *Saved) {
 	}
 	r.long = r.journal != nil
 	r.replay()
+	r.followUnits()
 }
 
 // swap puts another set in force. What was held back for a hook that holds nothing back any more is due.
@@ -42,6 +47,7 @@ func (r *Runner) swap(set *hookspec.Set) {
 		}
 	}
 	r.replay()
+	r.swapServices()
 }
 
 // forget drops the state that no hook asks for, and so no source reports.

@@ -210,7 +210,7 @@ func failure(result Result) bool {
 func (j *job) runsAgain() bool { return again(Failed, j.tries, j.Hook.Retry) && j.replaced == nil }
 
 // attempt executes a job. What an earlier hookd had begun is ended first, and begun anew only with Retry=.
-func (j *job) attempt(ctx context.Context, exec Executor, t Task) JobReport {
+func (j *job) attempt(ctx context.Context, exec Executor, facts hookspec.Facts, t Task) JobReport {
 	if j.lost {
 		exec.Clear(ctx, t)
 	}
@@ -218,6 +218,11 @@ func (j *job) attempt(ctx context.Context, exec Executor, t Task) JobReport {
 		return JobReport{Result: Interrupted, Reason: "hookd was killed while it ran", Started: j.began, Ended: time.Now()}
 	}
 	begin := time.Now()
+	judging, stop := context.WithTimeout(ctx, judgeLimit)
+	defer stop()
+	if fact := hookspec.Judge(judging, t.Job.Conditions, t.Job.Params, facts); !fact.True && ctx.Err() == nil {
+		return JobReport{Result: Skipped, Reason: fact.Why, Started: begin, Ended: time.Now()}
+	}
 	report := exec.Execute(ctx, t)
 	report.Started, report.Ended = begin, time.Now()
 	return report

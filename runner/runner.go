@@ -71,7 +71,12 @@ type Runner struct {
 	saved    *Saved
 	inbox    chan func()
 	done     chan finished
+	opDone   chan func() // ends of operations; unbuffered, Run reads it until none is left
 	stopped  chan struct{}
+
+	supervisor Supervisor
+	facts      hookspec.Facts
+	trust      hookspec.Trust
 
 	// Owned by the goroutine of Run:
 	set       *hookspec.Set
@@ -95,6 +100,18 @@ type Runner struct {
 	known     []string // hooks that have heard of the state, as long as their files are there
 	ctx       context.Context
 	ended     bool
+
+	// Of services:
+	services   map[ServiceID]*service
+	attention  []*service                    // to be looked at
+	fresh      []events.Event                // that have changed what is known of the world, not judged yet
+	holding    map[string]map[string]holding // by hook and topic
+	against    map[string]string             // why a state that holds does not want a hook's service, by hook
+	units      map[string]bool               // that While=unit asks about, active
+	ops        context.Context               // of operations
+	operations int
+	ready      bool // the state of the kernel is known
+	supervised bool // the state of the services is
 }
 
 // Options of New.
@@ -102,13 +119,19 @@ type Options struct {
 	FollowUps bool    // results of jobs are events that start further hooks
 	Journal   Journal // nil for none
 	Saved     *Saved  // what an earlier hookd has left; nil for nothing
+
+	Supervisor Supervisor     // nil where no services are run; its Run is the caller's to call
+	Facts      hookspec.Facts // nil: nobody can tell
+	Trust      hookspec.Trust // for the programs of services
 }
 
 // New makes a runner for a set.
 func New(exec Executor, observer Observer, set *hookspec.Set, opt Options) *Runner {
 	return &Runner{
 		exec: exec, observer: observer, set: set, follow: opt.FollowUps, journal: opt.Journal, saved: opt.Saved,
-		inbox: make(chan func(), inbox), done: make(chan finished), stopped: make(chan struct{}),
+		inbox: make(chan func(), inbox), done: make(chan finished), opDone: make(chan func()), stopped: make(chan struct{}),
+		supervisor: opt.Supervisor, facts: opt.Facts, trust: opt.Trust,
+		services: map[ServiceID]*service{}, holding: map[string]map[string]holding{}, against: map[string]string{}, units: map[string]bool{},
 		prefix: strconv.FormatInt(time.Now().UnixNano()/1000, 36), queues: map[string][]*run{}, busy: map[instance][]ref{},
 		told: events.NewTold(), held: map[holdKey]hold{}, scheduled: map[holdKey]bool{}, limited: map[instance][]holdKey{}, windows: map[instance]window{},
 	}
@@ -122,6 +145,9 @@ func (r *Runner) Run(ctx context.Context) {
 	jobs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(nil)
 	r.ctx = jobs
+	ops, stopOps := context.WithCancel(jobs)
+	defer stopOps()
+	r.ops = ops
 	r.resume(r.saved)
 	r.saved = nil
 	r.shorten() // no job begins before there is a journal
@@ -134,6 +160,8 @@ func (r *Runner) Run(ctx context.Context) {
 			f()
 		case d := <-r.done:
 			r.jobEnded(d)
+		case f := <-r.opDone:
+			f()
 		case <-r.agenda.timer(timer, r.now()):
 			for _, do := range r.agenda.due(r.now()) {
 				do()
@@ -141,6 +169,7 @@ func (r *Runner) Run(ctx context.Context) {
 		case <-ctx.Done():
 		}
 	}
+	stopOps() // services go on without us
 	r.stop(func() { cancel(ErrStopped) })
 	close(r.stopped)
 }
@@ -156,12 +185,14 @@ func (r *Runner) stop(cancel func()) {
 	}
 	grace := time.NewTimer(stopGrace)
 	defer grace.Stop()
-	for r.work(); r.running > 0; r.work() {
+	for r.work(); r.running+r.operations > 0; r.work() {
 		select {
 		case f := <-r.inbox:
 			f()
 		case d := <-r.done:
 			r.jobEnded(d)
+		case f := <-r.opDone:
+			f()
 		case <-grace.C:
 			cancel()
 		}

@@ -135,7 +135,7 @@ func setOf(t *testing.T, hooks []string) *hookspec.Set {
 	var parsed []*hookspec.Hook
 	for _, text := range hooks {
 		name, keys, _ := strings.Cut(text, ": ")
-		h, faults := hookspec.Parse(name, []hookspec.Source{{Path: name, Text: "[Hook]\nExec=/bin/true\n" + strings.ReplaceAll(keys, "; ", "\n")}},
+		h, faults := hookspec.Parse(name, []hookspec.Source{{Path: name, Text: hookText(keys)}},
 			hookspec.Options{Accounts: noAccounts{}})
 		if len(faults) > 0 {
 			t.Fatal(faults)
@@ -440,4 +440,11 @@ func TestSwap(t *testing.T) {
 		time.Sleep(time.Minute)
 		th.expect(t, "+a user/x -a user/x +a user/x -a user/x +b user/x -b user/x")
 	})
+}
+
+func hookText(keys string) string {
+	if !strings.Contains(keys, "Unit=") {
+		keys = "Exec=/bin/true; " + keys
+	}
+	return "[Hook]\n" + strings.ReplaceAll(keys, "; ", "\n")
 }
