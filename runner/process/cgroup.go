@@ -7,12 +7,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"hookd/internal/procs"
 )
 
 // cgroups gives each job a control group of its own, below hookd's.
@@ -27,7 +27,7 @@ type cgroups struct {
 
 // newCgroups fails where hookd may not make groups.
 func newCgroups() (*cgroups, error) {
-	own, err := ownCgroup()
+	own, _, err := procs.OwnCgroup()
 	if err != nil {
 		return nil, err
 	}
@@ -101,36 +101,6 @@ func lockDir(dir string) (*os.File, error) {
 		return nil, fmt.Errorf("cannot lock %s: %w", dir, err)
 	}
 	return f, nil
-}
-
-// ownCgroup finds the directory of this process's own group of version 2, which on hybrid hosts is not mounted at
-// /sys/fs/cgroup itself.
-func ownCgroup() (string, error) {
-	lines, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return "", err
-	}
-	path := ""
-	for _, l := range strings.Split(string(lines), "\n") {
-		if p, found := strings.CutPrefix(l, "0::"); found {
-			path = p
-		}
-	}
-	mounts, err := os.ReadFile("/proc/self/mountinfo")
-	if err != nil || path == "" {
-		return "", errors.New("no control groups of version 2")
-	}
-	for _, l := range strings.Split(string(mounts), "\n") {
-		front, back, _ := strings.Cut(l, " - ")
-		f := strings.Fields(front)
-		if len(f) < 5 || !strings.HasPrefix(back, "cgroup2 ") {
-			continue
-		}
-		if below, err := filepath.Rel(f[3], path); err == nil && !strings.HasPrefix(below, "..") {
-			return filepath.Join(f[4], below), nil
-		}
-	}
-	return "", errors.New("no control groups of version 2 are mounted")
 }
 
 func (c *cgroups) describe() string { return "process, in control groups below " + c.base }
@@ -216,38 +186,11 @@ type cgroup struct {
 	first group // of the reaper, where we are process 1
 }
 
-// members lists the processes of the group and of all groups below it: a job may make some of its own.
-func (g *cgroup) members() []int {
-	var pids []int
-	for _, dir := range g.dirs() {
-		text, _ := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
-		for _, l := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(l); err == nil {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
-}
+func (g *cgroup) members() []int { return procs.Cgroup(g.dir).Members() }
 
 func (g *cgroup) left() []int { return g.members() }
 
-// dirs lists the group and those below it, parents first.
-func (g *cgroup) dirs() []string {
-	dirs := []string{g.dir}
-	for i := 0; i < len(dirs); i++ {
-		entries, _ := os.ReadDir(dirs[i])
-		for _, e := range entries {
-			if e.IsDir() {
-				dirs = append(dirs, filepath.Join(dirs[i], e.Name()))
-			}
-		}
-	}
-	return dirs
-}
-
-// kill reaches the groups below as well.
-func (g *cgroup) kill() { os.WriteFile(filepath.Join(g.dir, "cgroup.kill"), []byte("1"), 0) }
+func (g *cgroup) kill() { procs.Cgroup(g.dir).Kill() }
 
 func (g *cgroup) release() {
 	if g.first != nil {
@@ -261,14 +204,4 @@ func (g *cgroup) release() {
 	}
 }
 
-// remove takes the group away if nobody lives in it. The usual group has nothing below it and goes at once.
-func (g *cgroup) remove() bool {
-	if err := unix.Rmdir(g.dir); err == nil || errors.Is(err, unix.ENOENT) {
-		return true
-	}
-	dirs := g.dirs()
-	for i := len(dirs) - 1; i > 0; i-- {
-		unix.Rmdir(dirs[i])
-	}
-	return unix.Rmdir(g.dir) == nil
-}
+func (g *cgroup) remove() bool { return procs.Cgroup(g.dir).Remove() }

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookd/events"
+	"hookd/internal/procs"
 	"hookd/runner"
 )
 
@@ -86,7 +86,7 @@ func terminate(stop <-chan struct{}, cmd *exec.Cmd, g group, killAfter time.Dura
 // others are asked, and one that a shell has just made forgets the signal when it becomes another program.
 func asker(g group, but ...int) func() {
 	asked := map[string]bool{}
-	key := func(pid int) string { return fmt.Sprintf("%d %s", pid, commandOf(pid)) }
+	key := func(pid int) string { return fmt.Sprintf("%d %s", pid, procs.Command(pid)) }
 	for _, pid := range but {
 		asked[key(pid)] = true
 	}
@@ -146,17 +146,9 @@ func left(g group) []runner.Process {
 	time.Sleep(settle)
 	var out []runner.Process
 	for _, pid := range g.left() {
-		if cmd := commandOf(pid); cmd != nil {
+		if cmd := procs.Command(pid); len(cmd) > 0 {
 			out = append(out, runner.Process{PID: pid, Command: events.Bytes(cmd)})
 		}
 	}
 	return out
-}
-
-func commandOf(pid int) []byte {
-	cmd, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
-	if err != nil || len(cmd) == 0 {
-		cmd, _ = os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
-	}
-	return bytes.TrimSpace(bytes.ReplaceAll(cmd, []byte{0}, []byte{' '}))
 }

@@ -14,6 +14,7 @@ import (
 
 	"hookd/events"
 	"hookd/hookspec"
+	"hookd/internal/procs"
 	"hookd/runner"
 )
 
@@ -151,8 +152,8 @@ func TestFlood(t *testing.T) {
 
 // alive says whether a process lives, zombies not counted.
 func alive(pid int) bool {
-	p, there := processes()[pid]
-	return there && !p.zombie
+	p, there := procs.All()[pid]
+	return there && !p.Zombie
 }
 
 func pidIn(t *testing.T, file string) int {
@@ -302,8 +303,8 @@ func nonblocking(t *testing.T, pid int) bool {
 }
 
 func exists(pid int) bool {
-	p, there := processes()[pid]
-	return there && p.parent == os.Getpid()
+	p, there := procs.All()[pid]
+	return there && p.Parent == os.Getpid()
 }
 
 func TestCannotRun(t *testing.T) {

@@ -6,12 +6,11 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"sync"
 
 	"golang.org/x/sys/unix"
+
+	"hookd/internal/procs"
 )
 
 // reaper keeps jobs together where there are no control groups: this process is the subreaper of all it starts, so a
@@ -59,7 +58,7 @@ func (r *reaper) run() {
 func (r *reaper) reap() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, pid := range children() {
+	for _, pid := range procs.Children() {
 		if r.jobs[pid] == nil {
 			unix.Wait4(pid, nil, unix.WNOHANG, nil)
 		}
@@ -74,8 +73,8 @@ func (r *reaper) start(cmd *exec.Cmd, run, hook string) (group, error) {
 		return nil, err
 	}
 	f := &family{all: r, first: cmd.Process.Pid, run: []byte("HOOK_RUN=" + run), hook: []byte("HOOK_NAME=" + hook), known: map[int]uint64{}}
-	if p, there := processOf(f.first); there { // not reaped yet, so it is this one
-		f.known[f.first] = p.start
+	if p, there := procs.Of(f.first); there { // not reaped yet, so it is this one
+		f.known[f.first] = p.Start
 	}
 	r.jobs[f.first] = f
 	return f, nil
@@ -91,21 +90,21 @@ type family struct {
 }
 
 func (f *family) members() []int {
-	all := processes()
+	all := procs.All()
 	for pid, start := range f.known {
-		if p, there := all[pid]; !there || p.start != start {
+		if p, there := all[pid]; !there || p.Start != start {
 			delete(f.known, pid)
 		}
 	}
 	for pid, p := range all {
-		if p.parent == os.Getpid() && f.all.job(pid) == nil && (p.session == f.first || f.marked(pid)) {
-			f.known[pid] = p.start
+		if p.Parent == os.Getpid() && f.all.job(pid) == nil && (p.Session == f.first || f.marked(pid)) {
+			f.known[pid] = p.Start
 		}
 	}
-	f.adopt(all)
+	procs.Adopt(all, f.known)
 	var out []int
 	for pid := range f.known {
-		if !all[pid].zombie {
+		if !all[pid].Zombie {
 			out = append(out, pid)
 		}
 	}
@@ -119,22 +118,9 @@ func (r *reaper) job(pid int) *family {
 	return r.jobs[pid]
 }
 
-// adopt takes the descendants of known processes in.
-func (f *family) adopt(all map[int]stat) {
-	for grown := true; grown; {
-		grown = false
-		for pid, p := range all {
-			_, known := f.known[pid]
-			if _, parentKnown := f.known[p.parent]; parentKnown && !known {
-				f.known[pid], grown = p.start, true
-			}
-		}
-	}
-}
-
 // left looks at our own children first: what a job leaves behind is one of them, or below one.
 func (f *family) left() []int {
-	for _, pid := range children() {
+	for _, pid := range procs.Children() {
 		if f.all.job(pid) == nil && (session(pid) == f.first || f.marked(pid)) {
 			return f.members()
 		}
@@ -185,8 +171,8 @@ func (r *reaper) find(run, hook string) group {
 
 func (o orphans) members() []int {
 	var out []int
-	for pid, p := range processes() {
-		if !p.zombie && pid != os.Getpid() && o.marked(pid) {
+	for pid, p := range procs.All() {
+		if !p.Zombie && pid != os.Getpid() && o.marked(pid) {
 			out = append(out, pid)
 		}
 	}
@@ -202,61 +188,3 @@ func (o orphans) kill() {
 }
 
 func (o orphans) release() {}
-
-// children lists the children of all threads of this process.
-func children() []int {
-	files, _ := filepath.Glob("/proc/self/task/*/children")
-	var pids []int
-	for _, file := range files {
-		text, _ := os.ReadFile(file)
-		for _, word := range strings.Fields(string(text)) {
-			if pid, err := strconv.Atoi(word); err == nil {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	if len(files) == 0 { // a kernel without CONFIG_PROC_CHILDREN
-		for pid, p := range processes() {
-			if p.parent == os.Getpid() {
-				pids = append(pids, pid)
-			}
-		}
-	}
-	return pids
-}
-
-type stat struct {
-	parent, session int
-	start           uint64 // in clock ticks since boot
-	zombie          bool
-}
-
-// processes reads the state of every process (proc_pid_stat(5)).
-func processes() map[int]stat {
-	all := map[int]stat{}
-	entries, _ := os.ReadDir("/proc")
-	for _, e := range entries {
-		pid, err := strconv.Atoi(e.Name())
-		if err != nil {
-			continue
-		}
-		if p, there := processOf(pid); there {
-			all[pid] = p
-		}
-	}
-	return all
-}
-
-// processOf reads the state of one process; false when there is none.
-func processOf(pid int) (stat, bool) {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	f := strings.Fields(string(text[bytes.LastIndexByte(text, ')')+1:]))
-	if err != nil || len(f) < 20 {
-		return stat{}, false
-	}
-	p := stat{zombie: f[0] == "Z" || f[0] == "X"}
-	p.parent, _ = strconv.Atoi(f[1])
-	p.session, _ = strconv.Atoi(f[3])
-	p.start, _ = strconv.ParseUint(f[19], 10, 64)
-	return p, true
-}
