@@ -19,7 +19,7 @@ help:
 	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
 
 build:
-	$(BUILD) -o bin/ ./cmd/hookd ./cmd/hookctl
+	$(BUILD) -o bin/ ./cmd/hookd ./cmd/hookctl ./cmd/hookshim
 
 run: build
 	@echo

@@ -104,3 +104,14 @@ func Signal(pid int, start uint64, s unix.Signal) {
 		unix.PidfdSendSignal(fd, s, nil, 0)
 	}
 }
+
+// Carries says whether a process was given a variable, NAME=value, in its environment and left it there.
+func Carries(pid int, variable string) bool {
+	env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	for v := range bytes.SplitSeq(env, []byte{0}) {
+		if string(v) == variable {
+			return true
+		}
+	}
+	return false
+}

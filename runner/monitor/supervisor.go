@@ -1,0 +1,77 @@
+// Package monitor supervises services where systemd does not run. Each service has a process of its own that watches over
+// it, starts it again and outlives hookd (Serve); Supervisor is hookd's side, which finds these processes by their sockets.
+package monitor
+
+import (
+	"context"
+	"sync"
+
+	"hookd/runner"
+)
+
+// Supervisor implements runner.Supervisor. There should be one for a directory.
+type Supervisor struct {
+	dir    *directory
+	shim   string
+	groups groups
+
+	mu      sync.Mutex
+	gates   map[string]chan struct{} // by key: who holds it may start, clear or release
+	flights map[string]*flight       // by key: starts under way
+	changed map[string]news          // by key: what Run has not told yet
+	watched map[string]bool          // by key: it has a watcher in Run
+	wanted  map[string]bool          // by key: it should have one
+	wake    chan struct{}            // one that waits says all
+	ended   []epitaph                // the last one is the newest
+}
+
+// epitaph is the output of a service that is over.
+type epitaph struct {
+	key    string
+	output []byte
+}
+
+// maxEnded bounds of how many services that are over the output is kept.
+const maxEnded = 32
+
+// New makes a supervisor that keeps its monitors' sockets in dir, which it makes if need be, and starts monitors from the
+// program shim, which whoever calls trusts.
+func New(dir, shim string) (*Supervisor, error) {
+	d, err := openDirectory(dir)
+	if err != nil {
+		return nil, err
+	}
+	return &Supervisor{dir: d, shim: shim, groups: newGroups(dir), gates: map[string]chan struct{}{}, flights: map[string]*flight{},
+		changed: map[string]news{}, watched: map[string]bool{}, wanted: map[string]bool{}, wake: make(chan struct{}, 1)}, nil
+}
+
+// Close gives the directory back. Services go on.
+func (s *Supervisor) Close() { s.dir.file.Close() }
+
+// Describe says how services are kept.
+func (s *Supervisor) Describe() string {
+	if s.groups == "" {
+		return "monitor, one process for each service, as a subreaper"
+	}
+	return "monitor, one process for each service, in control groups below " + string(s.groups)
+}
+
+// Follow does nothing: there are no units.
+func (s *Supervisor) Follow(map[runner.ServiceID]string) {}
+
+// gate waits until nobody else starts, clears or releases a service, and returns how to let the next one in.
+func (s *Supervisor) gate(ctx context.Context, key string) (leave func(), err error) {
+	s.mu.Lock()
+	g := s.gates[key]
+	if g == nil {
+		g = make(chan struct{}, 1)
+		s.gates[key] = g
+	}
+	s.mu.Unlock()
+	select {
+	case g <- struct{}{}:
+		return func() { <-g }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
+}
