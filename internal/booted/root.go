@@ -1,0 +1,96 @@
+package booted
+
+import (
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// packages are what a system has besides the essential ones.
+const packages = "systemd,systemd-sysv,dbus,ifupdown,iproute2,openvpn,openssl,nftables,procps"
+
+// A system that was booted before, so that no preset is applied; without a host's name and name servers; without timers
+// that would run in the middle of a test.
+var adjustments = []string{
+	`echo 6e3f1c0a5b7d4e2f8a9b0c1d2e3f4a5b >"$1/etc/machine-id"`,
+	`echo guest >"$1/etc/hostname"; echo "127.0.0.1 localhost guest" >"$1/etc/hosts"; : >"$1/etc/resolv.conf"`,
+	`systemctl --quiet --root="$1" mask console-getty.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer`,
+}
+
+// base is the directory of a suite's system that is never booted itself, only what is laid over it. It is built when there is
+// none of this package list yet, by one process alone.
+func base(suite string) (string, error) {
+	cache, err := cacheDir()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(cache, suite+"-"+key(suite))
+	unlock, err := lock(dir + ".lock")
+	if err != nil {
+		return "", err
+	}
+	defer unlock()
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		return dir, err
+	}
+	return dir, build(suite, dir)
+}
+
+func key(suite string) string {
+	text := strings.Join(append([]string{suite, packages}, adjustments...), "\n")
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:12]
+}
+
+// build makes a directory that is complete or not there.
+func build(suite, dir string) error {
+	unfinished := dir + ".new"
+	if err := os.RemoveAll(unfinished); err != nil {
+		return fmt.Errorf("cannot remove the unfinished system: %w", err)
+	}
+	args := []string{"--variant=minbase", "--include=" + packages}
+	for _, line := range adjustments {
+		args = append(args, "--customize-hook="+line)
+	}
+	out, err := exec.Command("mmdebstrap", append(args, suite, unfinished)...).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("cannot build a %s with mmdebstrap: %w\n%s", suite, err, out)
+	}
+	return os.Rename(unfinished, dir)
+}
+
+// cacheDir is outside of the tree, and no directory that others may write to: root boots what lies there.
+func cacheDir() (string, error) {
+	dir := os.Getenv("HOOKD_TEST_CACHE")
+	if dir == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			user = "/var/cache"
+		}
+		dir = filepath.Join(user, "hookd")
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", fmt.Errorf("cannot make the cache of booted systems: %w", err)
+	}
+	return dir, nil
+}
+
+func lock(path string) (unlock func(), err error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot lock the cache of booted systems: %w", err)
+	}
+	for err = unix.EINTR; errors.Is(err, unix.EINTR); {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+	}
+	return func() { f.Close() }, nil
+}
