@@ -39,3 +39,23 @@ func looksBooted(t *testing.T, version string) {
 		t.Errorf("the test is in the control groups\n%s", mine)
 	}
 }
+
+func TestBoot(t *testing.T) {
+	h := Boot(t, Bookworm, Options{
+		Files: []string{"booted.go"},
+		Setup: `cp booted.go /etc/copied; systemctl --quiet mask dbus.service dbus.socket`,
+	})
+	second := Boot(t, Bookworm, Options{})
+	if h.Run("cat", "/etc/copied") != h.Run("cat", "booted.go") {
+		t.Error("the setup has not copied the file")
+	}
+	if out, err := second.Try("cat", "/etc/copied"); err == nil {
+		t.Errorf("the other system has it too: %s", out)
+	}
+	if out, err := h.Try("systemctl", "is-active", "dbus.service", "dbus.socket"); err == nil {
+		t.Errorf("a masked unit runs: %s", out)
+	}
+	if out := h.Shell(`ip -br link; cat /etc/hostname`); !strings.HasPrefix(out, "lo ") || strings.Count(out, "\n") != 1 {
+		t.Errorf("in a network of its own:\n%s", out)
+	}
+}

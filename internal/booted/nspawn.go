@@ -41,8 +41,9 @@ func (h *Host) nspawnArgs(binary, tree string) []string {
 		"--bind=" + h.Shared() + ":" + guestShared}
 }
 
-// start begins the boot. The system has control groups of version 2 alone, as its own distribution has them, also where
-// those of the host are mixed.
+// start begins the boot. The process namespace around systemd-nspawn ends the system with the test, however that ends.
+// The system has control groups of version 2 alone, as its own distribution has them, also where those of the host are
+// mixed.
 func (h *Host) start(lower, tree, setup string) {
 	h.t.Helper()
 	h.makeGroups()
@@ -56,7 +57,7 @@ func (h *Host) start(lower, tree, setup string) {
 	if err != nil || unknown != nil {
 		h.t.Fatal(err, unknown)
 	}
-	args := append([]string{"--mount", "--propagation", "private", "sh", "-euc", script, "sh"}, h.nspawnArgs(binary, tree)...)
+	args := append([]string{"--mount", "--propagation", "private", "--mount-proc", "--kill-child", "--pid", "sh", "-euc", script, "sh"}, h.nspawnArgs(binary, tree)...)
 	cmd := exec.Command("unshare", args...)
 	cmd.Env = []string{"PATH=" + guestPath, "LC_ALL=C.UTF-8", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "work=" + work,
 		"lower=" + lower, "setup=" + setup, "shared=" + h.Shared(), "guest=" + guestShared, "groups=" + strings.Join(h.groups, " ")}
