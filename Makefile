@@ -31,7 +31,7 @@ run: build
 	@bin/hookd --hooks examples/first --state run
 
 test:
-	@$(GO) test -tags $(TAGS) -count=1 -run TestLevels -v ./internal/nstest | grep -E '^ *(level|FAIL|---)' 
+	@$(GO) test -tags $(TAGS) -count=1 -run TestLevels -v ./internal/booted | grep -E '^ *(level|FAIL|---)' 
 	$(GO) test -tags $(TAGS) -count=1 ./...
 
 check:
