@@ -39,6 +39,7 @@ var floorPlan = map[string]room{
 	"cmd/hookshim":          {[]string{"cmd/internal/hookshim"}, nil},
 	"cmd/hookctl":           {[]string{"cmd/internal/hookctl", "hookspec"}, nil},
 	"internal/booted":       {[]string{"internal/nstest"}, []string{"golang.org/x/sys"}},
+	"runner/systemd":        {[]string{"events", "hookspec", "runner"}, []string{"github.com/coreos/go-systemd/v22", "github.com/godbus/dbus/v5", "golang.org/x/sys"}},
 }
 
 type pkg struct {

@@ -1,0 +1,81 @@
+package systemd
+
+import (
+	"github.com/godbus/dbus/v5"
+
+	"hookd/runner"
+)
+
+// unit is one that is watched. Its fields belong to Supervisor.mu.
+type unit struct {
+	name    string
+	ours    bool
+	id      runner.ServiceID   // of ours
+	asked   []runner.ServiceID // services that it is watched for, though it is not ours
+	v       view
+	said    view          // that was told last
+	next    view          // v with news of the interface Service, which come before those of Unit
+	unitAt  dbus.Sequence // what is older than these is not news
+	otherAt dbus.Sequence
+	changed chan struct{} // closed and replaced whenever somebody who waits should look again
+
+	users      int           // Starts and Stops that are at work; while there are any it is not forgotten
+	turn       chan struct{} // capacity 1: one Start at a time
+	stops      int           // that were asked for, ever
+	stopping   int           // Stops at work: no Start begins meanwhile
+	submitting bool          // a Start is asking PID 1: no Stop looks meanwhile
+	cleaned    string        // the invocation that has ended by itself and was stopped for it
+	verdict    string        // the result of its last job
+}
+
+func newUnit(name string) *unit {
+	return &unit{name: name, v: view{active: "inactive"}, next: view{active: "inactive"},
+		changed: make(chan struct{}), turn: make(chan struct{}, 1)}
+}
+
+// shout wakes everybody who waits for a change.
+func (u *unit) shout() {
+	close(u.changed)
+	u.changed = make(chan struct{})
+}
+
+// isLoaded says whether systemd knows the unit, as far as we have heard.
+func (u *unit) isLoaded() bool { return u.v.isLoaded() }
+
+// heard takes in a change of one interface and says whether there is something new. Changes of Service come right
+// before those of Unit, and only together they are true.
+func (u *unit) heard(face string, at dbus.Sequence, p map[string]dbus.Variant) bool {
+	switch {
+	case face == serviceFace && at > u.otherAt:
+		u.next, u.otherAt = u.next.withService(p), at
+	case face == unitFace && at > u.unitAt:
+		u.next, u.unitAt = u.next.withUnit(p), at
+		if !u.next.isLoaded() && u.next.active != "inactive" {
+			u.next.load = "loaded" // which is not told
+		}
+		u.v = u.next
+		return true
+	}
+	return false
+}
+
+// took takes in an answer; one that is older than what is known already changes nothing.
+func (u *unit) took(r reading) {
+	if r.unitAt > u.unitAt {
+		u.next, u.unitAt = u.next.withUnit(r.unit), r.unitAt
+	}
+	if r.otherAt > u.otherAt {
+		u.next, u.otherAt = u.next.withService(r.service), r.otherAt
+	}
+	if u.next.load == "not-found" {
+		u.next = u.v.gone()
+		u.next.load = "not-found"
+	}
+	u.v = u.next
+}
+
+// forgotten says that systemd has no such unit any more.
+func (u *unit) forgotten() {
+	u.v = u.v.gone()
+	u.next = u.v
+}
