@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"os"
 	"os/exec"
@@ -64,6 +65,8 @@ type host struct {
 	sup  *Supervisor
 	stop func() // as if hookd ended
 
+	gone bool // another one is in its place
+
 	mu   sync.Mutex
 	cond *sync.Cond
 	log  []runner.ServiceState
@@ -89,7 +92,8 @@ func each(t *testing.T, test func(t *testing.T, h *host)) {
 
 func newHost(t *testing.T, dir string, grouped bool) *host {
 	t.Helper()
-	sup, err := New(filepath.Join(dir, "services"), os.Args[0])
+	self, _ := filepath.Abs(os.Args[0])
+	sup, err := New(filepath.Join(dir, "services"), self)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +115,16 @@ func newHost(t *testing.T, dir string, grouped bool) *host {
 func (h *host) end() {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	for id := range h.now {
+	if h.gone {
+		return
+	}
+	h.mu.Lock()
+	ids := slices.Collect(maps.Keys(h.now))
+	h.mu.Unlock()
+	for _, id := range ids {
 		h.sup.Stop(ctx, id)
 	}
+	h.clean()
 	h.stop()
 	h.sup.Close()
 }
@@ -121,6 +132,8 @@ func (h *host) end() {
 // again is a hookd after one that is gone.
 func (h *host) again() *host {
 	h.stop()
+	h.gone = true
+	h.sup.Close()
 	return newHost(h.t, h.dir, h.sup.groups != "")
 }
 
@@ -245,7 +258,7 @@ func pidIn(t *testing.T, file string) (pid int) {
 	return pid
 }
 
-// monitors lists the monitor processes that hold a descriptor of a host's directory... by the lock that they hold.
+// monitors lists the monitor processes of a host, by the lock that they hold.
 func monitors(dir string) []int {
 	var out []int
 	for pid := range procs.All() {
@@ -329,3 +342,5 @@ func say1(t *testing.T, socket, text string) {
 		t.Fatal(err)
 	}
 }
+
+func itoa(n int) string { return strconv.Itoa(n) }
