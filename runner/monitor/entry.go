@@ -163,10 +163,6 @@ type record struct {
 	Told           bool   // and hookd knows
 }
 
-func (r record) id() runner.ServiceID {
-	return runner.ServiceID{Hook: string(r.Hook), Instance: string(r.Instance)}
-}
-
 // write replaces the record in place, because the lock belongs to this very file. What is left of a longer one when we die
 // in between is not read: the first value counts.
 func (r record) write(f *os.File) error {

@@ -90,12 +90,13 @@ func (g groups) of(key string) string {
 	return filepath.Join(string(g), key)
 }
 
-// remove takes the groups of a service away, and the place of all if it is empty now.
-func (g groups) remove(key string) bool {
-	if g == "" {
+// removeGroup takes the groups of a service away, and the place of all if it is empty now. The path comes from the record:
+// another hookd may have had them elsewhere.
+func removeGroup(dir string) bool {
+	if dir == "" {
 		return true
 	}
-	gone := procs.Cgroup(g.of(key)).Remove()
-	os.Remove(string(g))
+	gone := procs.Cgroup(dir).Remove()
+	os.Remove(filepath.Dir(dir))
 	return gone
 }

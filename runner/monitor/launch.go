@@ -76,7 +76,7 @@ func (s *Supervisor) clear(ctx context.Context, key string, r record) error {
 		}
 		pause(ctx, k.again(left, 0))
 	}
-	for try := 0; try < 200 && !s.groups.remove(key); try++ { // who has just ended is not quite gone
+	for try := 0; try < 200 && !removeGroup(r.Group); try++ { // who has just ended is not quite gone
 		pause(ctx, 5*time.Millisecond)
 	}
 	s.dir.drop(key)

@@ -133,7 +133,7 @@ func (s *Supervisor) ensure(ctx context.Context, key string, set *settings) (lau
 	}
 	defer lock.Close()
 	if err := s.launch(key, lock, set); err != nil {
-		s.groups.remove(key)
+		removeGroup(s.groups.of(key))
 		s.dir.drop(key)
 		return false, err
 	}

@@ -16,13 +16,13 @@ type Supervisor struct {
 	groups groups
 
 	mu      sync.Mutex
-	gates   map[string]chan struct{} // by key: who holds it may start, clear or release
-	flights map[string]*flight       // by key: starts under way
-	changed map[string]news          // by key: what Run has not told yet
-	watched map[string]bool          // by key: it has a watcher in Run
-	wanted  map[string]bool          // by key: it should have one
-	wake    chan struct{}            // one that waits says all
-	ended   []epitaph                // the last one is the newest
+	gates   map[string]*gate   // by key
+	flights map[string]*flight // by key: starts under way
+	changed map[string]news    // by key: what Run has not told yet
+	watched map[string]bool    // by key: it has a watcher in Run
+	wanted  map[string]bool    // by key: it should have one
+	wake    chan struct{}      // one that waits says all
+	ended   []epitaph          // the last one is the newest
 }
 
 // epitaph is the output of a service that is over.
@@ -41,7 +41,7 @@ func New(dir, shim string) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Supervisor{dir: d, shim: shim, groups: newGroups(dir), gates: map[string]chan struct{}{}, flights: map[string]*flight{},
+	return &Supervisor{dir: d, shim: shim, groups: newGroups(dir), gates: map[string]*gate{}, flights: map[string]*flight{},
 		changed: map[string]news{}, watched: map[string]bool{}, wanted: map[string]bool{}, wake: make(chan struct{}, 1)}, nil
 }
 
@@ -59,19 +59,35 @@ func (s *Supervisor) Describe() string {
 // Follow does nothing: there are no units.
 func (s *Supervisor) Follow(map[runner.ServiceID]string) {}
 
-// gate waits until nobody else starts, clears or releases a service, and returns how to let the next one in.
+// gate lets one at a time start, clear or release a service. It goes with the last who is there.
+type gate struct {
+	free  chan struct{}
+	users int
+}
+
+// gate waits until nobody else is at work on a service, and returns how to let the next one in.
 func (s *Supervisor) gate(ctx context.Context, key string) (leave func(), err error) {
 	s.mu.Lock()
 	g := s.gates[key]
 	if g == nil {
-		g = make(chan struct{}, 1)
+		g = &gate{free: make(chan struct{}, 1)}
 		s.gates[key] = g
 	}
+	g.users++
 	s.mu.Unlock()
 	select {
-	case g <- struct{}{}:
-		return func() { <-g }, nil
+	case g.free <- struct{}{}:
+		return func() { <-g.free; s.leave(key, g) }, nil
 	case <-ctx.Done():
+		s.leave(key, g)
 		return nil, context.Cause(ctx)
+	}
+}
+
+func (s *Supervisor) leave(key string, g *gate) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if g.users--; g.users == 0 {
+		delete(s.gates, key)
 	}
 }

@@ -300,3 +300,57 @@ func TestRecord(t *testing.T) {
 		t.Errorf("got %+v", r)
 	}
 }
+
+// A monitor that is asked to end, as when the host goes down, ends its service first and leaves word.
+func TestTerminatedMonitor(t *testing.T) {
+	each(t, func(t *testing.T, h *host) {
+		spec := shell("host", "exec sleep 1000", restart("always", 0)...)
+		if err := h.start(spec); err != nil {
+			t.Fatal(err)
+		}
+		pid := h.awaitState(spec.ID, phase(runner.Running)).PID
+		h.stop()
+		unix.Kill(monitors(h.dir)[0], unix.SIGTERM)
+		until(t, "the end of both", func() bool { return !alive(pid) && len(monitors(h.dir)) == 0 })
+		h = h.again()
+		if s := h.awaitState(spec.ID, phase(runner.Inactive)); s.Result != success || s.Signal != "SIGTERM" {
+			t.Errorf("got %+v", s)
+		}
+	})
+}
+
+// A monitor that cannot live is told of, and nothing stays.
+func TestBrokenMonitor(t *testing.T) {
+	each(t, func(t *testing.T, h *host) {
+		for _, shim := range []string{"/bin/false", "/nonexistent"} {
+			h.sup.shim = shim
+			if err := h.start(shell("hopeless", "exec sleep 1000")); err == nil {
+				t.Errorf("%s was a monitor", shim)
+			}
+			h.clean()
+		}
+	})
+}
+
+// With KillMode=mixed the first signal is for the main process, and the rest goes when that has ended.
+func TestKillMode(t *testing.T) {
+	for mode, want := range map[string]string{"mixed": "main\n", "control-group": "child\nmain\n"} {
+		each(t, func(t *testing.T, h *host) {
+			dir := t.TempDir()
+			line := `sh -c 'trap "echo child; exit" USR1; echo >` + dir + `/child; while :; do sleep 0.01; done' &
+trap 'sleep 0.2; echo main; exit' USR1; echo >` + dir + `/main; while :; do sleep 0.01; done`
+			spec := shell("mode", line, set("KillMode", "KillMode", mode), set("KillSignal", "KillSignal", int32(unix.SIGUSR1)))
+			if err := h.start(spec); err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{"/main", "/child"} {
+				until(t, name, func() bool { _, err := os.Stat(dir + name); return err == nil })
+			}
+			h.halt(spec.ID)
+			h.clean()
+			if got := strings.ReplaceAll(h.output(spec.ID), "User defined signal 1\n", ""); got != want { // the shells speak of their sleeps
+				t.Errorf("KillMode=%s: %q", mode, got)
+			}
+		})
+	}
+}
