@@ -63,7 +63,8 @@ func TestManualEvents(t *testing.T) {
 func TestManualKeys(t *testing.T) {
 	_, keys, _ := strings.Cut(page(t, "hookd.hook.5"), ".Sh KEYS")
 	keys, _, _ = strings.Cut(keys, ".Sh PATTERNS")
-	hook, service, _ := strings.Cut(keys, ".Ss Keys of the section [Service]")
+	hook, service, _ := strings.Cut(keys, ".Ss The section for services")
+	service, states, _ := strings.Cut(service, ".Ss States")
 	known := hookspec.KeyNames()
 	for _, k := range known {
 		if !regexp.MustCompile(`(?m)^\.It Li .*\b` + k + `=`).MatchString(hook) {
@@ -75,6 +76,9 @@ func TestManualKeys(t *testing.T) {
 		if !regexp.MustCompile(`(?m)^\.It Li .*\b` + d.Key + `=`).MatchString(service) {
 			t.Errorf("the manual lacks %s= of [Service]", d.Key)
 		}
+		if marked := regexp.MustCompile(`(?m)^\.It Li ` + d.Key + `=.* Pq systemd$`).MatchString(service); marked == d.Own {
+			t.Errorf("the manual says of %s= that only systemd can do it: %v", d.Key, marked)
+		}
 	}
 	for _, m := range regexp.MustCompile(`(?m)^\.It Li .*`).FindAllString(keys, -1) {
 		for _, k := range regexp.MustCompile(`\b([A-Z][A-Za-z]+)=`).FindAllStringSubmatch(m, -1) {
@@ -83,7 +87,6 @@ func TestManualKeys(t *testing.T) {
 			}
 		}
 	}
-	_, states, _ := strings.Cut(hook, ".Ss States")
 	items := regexp.MustCompile(`(?m)^\.It Li ([a-z-]+)`).FindAllStringSubmatch(states, -1)
 	var named []string
 	for _, m := range items {

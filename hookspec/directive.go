@@ -47,12 +47,12 @@ func lives() []directive {
 		one("Type", "Type", true, choice("exec", "notify"), "when it counts as started: once its program runs, or once it says so (sd_notify(3))"),
 		one("NotifyAccess", "NotifyAccess", true, choice("none", "main", "exec", "all"), "whose word counts for Type=notify"),
 		one("Restart", "Restart", true, choice("no", "on-success", "on-failure", "on-abnormal", "on-watchdog", "on-abort", "always"), "after which ends it is started again"),
-		one("RestartSec", "RestartUSec", true, span(0), "how long after its end"),
-		one("StartLimitIntervalSec", "StartLimitIntervalUSec", true, span(spanInfinity), "within this time"),
-		one("StartLimitBurst", "StartLimitBurst", true, number(0, 1<<31-1, asUint32), "this many starts are the most"),
+		one("RestartSec", "RestartUSec", true, span(0), "how long after its end it is started again"),
+		one("StartLimitIntervalSec", "StartLimitIntervalUSec", true, span(spanInfinity), "the time in which it may be started StartLimitBurst= times; after that it has failed for good"),
+		one("StartLimitBurst", "StartLimitBurst", true, number(0, 1<<31-1, asUint32), "how often it may be started in that time"),
 		many("SuccessExitStatus", "SuccessExitStatus", true, exitStatuses, "ends that are no failure: numbers, names, signals"),
 		many("RestartPreventExitStatus", "RestartPreventExitStatus", true, exitStatuses, "ends after which it is not started again"),
-		many("RestartForceExitStatus", "RestartForceExitStatus", true, exitStatuses, "ends after which it always is"),
+		many("RestartForceExitStatus", "RestartForceExitStatus", true, exitStatuses, "ends after which it is started again whatever Restart= says"),
 		one("TimeoutStartSec", "TimeoutStartUSec", true, span(spanInfinity|spanPositive), "how long it may take to start"),
 		one("RuntimeMaxSec", "RuntimeMaxUSec", true, span(spanInfinity|spanPositive), "how long it may run"),
 		one("WatchdogSec", "WatchdogUSec", false, span(0), "how often it must say that it lives (sd_notify(3))"),
@@ -64,7 +64,7 @@ func lives() []directive {
 func ends() []directive {
 	return []directive{
 		one("TimeoutStopSec", "TimeoutStopUSec", true, span(spanInfinity|spanPositive), "how long it may take to stop before it is killed"),
-		one("TimeoutAbortSec", "TimeoutAbortUSec", false, span(spanInfinity|spanPositive), "how long after a missed watchdog"),
+		one("TimeoutAbortSec", "TimeoutAbortUSec", false, span(spanInfinity|spanPositive), "the same after a missed watchdog"),
 		one("KillMode", "KillMode", true, choice("control-group", "mixed"), "whether all its processes get the signal at first, or the main one"),
 		one("KillSignal", "KillSignal", true, signal, "the signal that asks it to stop"),
 		one("FinalKillSignal", "FinalKillSignal", true, signal, "the signal that makes it stop"),
@@ -79,7 +79,7 @@ func limits() []directive {
 		one("MemoryHigh", "MemoryHigh", false, size(1), "memory above which it is slowed down"),
 		one("MemorySwapMax", "MemorySwapMax", false, size(0), "the most swap"),
 		one("TasksMax", "TasksMax", false, numberOrInfinity, "the most processes and threads"),
-		one("CPUQuota", "CPUQuotaPerSecUSec", false, quota, "the most time of one CPU, in percent"),
+		one("CPUQuota", "CPUQuotaPerSecUSec", false, quota, "the most time of one CPU, in percent: 20%"),
 		one("CPUWeight", "CPUWeight", false, number(1, 10000, asUint64), "its share of the CPU beside others; 100 by default"),
 		one("IOWeight", "IOWeight", false, number(1, 10000, asUint64), "its share of the disks"),
 		limit("LimitNOFILE", number(0, 1<<30, asUint64), "open files; soft:hard or one for both"),
@@ -135,8 +135,8 @@ func directories() []directive {
 	return []directive{
 		dir("RuntimeDirectory", "/run, gone when it stops"),
 		dir("StateDirectory", "/var/lib"), dir("CacheDirectory", "/var/cache"), dir("LogsDirectory", "/var/log"),
-		one("RuntimeDirectoryMode", "RuntimeDirectoryMode", false, octal, "their mode"),
-		one("StateDirectoryMode", "StateDirectoryMode", false, octal, "likewise"),
+		one("RuntimeDirectoryMode", "RuntimeDirectoryMode", false, octal, "the mode of RuntimeDirectory="),
+		one("StateDirectoryMode", "StateDirectoryMode", false, octal, "the mode of StateDirectory="),
 	}
 }
 
