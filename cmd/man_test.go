@@ -14,6 +14,7 @@ import (
 	"hookd/cmd/internal/hookd"
 	"hookd/events"
 	"hookd/hookspec"
+	"hookd/runner/monitor"
 )
 
 // page reads a manual, without the macros for spacing.
@@ -94,6 +95,15 @@ func TestManualKeys(t *testing.T) {
 	}
 	if diff := cmp.Diff(hookspec.StateNames(), named); diff != "" {
 		t.Errorf("states (-program +manual):\n%s", diff)
+	}
+}
+
+// TestOwnDirectives holds the table of [Service] against what hookd's own supervisor can do.
+func TestOwnDirectives(t *testing.T) {
+	for _, d := range hookspec.DirectiveKeys() {
+		if can := monitor.Can(d.Key); can != d.Own {
+			t.Errorf("the table says %v of %s=, hookd's own supervisor %v", d.Own, d.Key, can)
+		}
 	}
 }
 

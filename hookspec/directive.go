@@ -54,7 +54,7 @@ func lives() []directive {
 		many("RestartPreventExitStatus", "RestartPreventExitStatus", true, exitStatuses, "ends after which it is not started again"),
 		many("RestartForceExitStatus", "RestartForceExitStatus", true, exitStatuses, "ends after which it is started again whatever Restart= says"),
 		one("TimeoutStartSec", "TimeoutStartUSec", true, span(spanInfinity|spanPositive), "how long it may take to start"),
-		one("RuntimeMaxSec", "RuntimeMaxUSec", true, span(spanInfinity|spanPositive), "how long it may run"),
+		one("RuntimeMaxSec", "RuntimeMaxUSec", false, span(spanInfinity|spanPositive), "how long it may run"),
 		one("WatchdogSec", "WatchdogUSec", false, span(0), "how often it must say that it lives (sd_notify(3))"),
 		one("WatchdogSignal", "WatchdogSignal", false, signal, "what it gets when it does not"),
 		one("OOMPolicy", "OOMPolicy", false, choice("continue", "stop", "kill"), "what becomes of it when the kernel kills one of its processes for memory"),
@@ -69,6 +69,7 @@ func ends() []directive {
 		one("KillSignal", "KillSignal", true, signal, "the signal that asks it to stop"),
 		one("FinalKillSignal", "FinalKillSignal", true, signal, "the signal that makes it stop"),
 		one("SendSIGHUP", "SendSIGHUP", true, boolean, "whether SIGHUP comes right after KillSignal="),
+		one("IgnoreSIGPIPE", "IgnoreSIGPIPE", true, boolean, "whether SIGPIPE does not end it; yes by default"),
 		one("SendSIGKILL", "SendSIGKILL", false, boolean, "whether FinalKillSignal= comes at all"),
 	}
 }
@@ -86,6 +87,10 @@ func limits() []directive {
 		limit("LimitNPROC", number(0, 1<<30, asUint64), "processes of its user"),
 		limit("LimitCORE", size(0), "the size of a core dump"),
 		limit("LimitMEMLOCK", size(0), "locked memory"),
+		limit("LimitAS", size(0), "the size of its address space"),
+		limit("LimitDATA", size(0), "the size of its data"),
+		limit("LimitSTACK", size(0), "the size of its stack"),
+		limit("LimitFSIZE", size(0), "the size of a file it writes"),
 		one("Nice", "Nice", true, number(-20, 19, asInt32), "its niceness"),
 		one("OOMScoreAdjust", "OOMScoreAdjust", true, number(-1000, 1000, asInt32), "how soon the kernel kills it for memory"),
 		one("UMask", "UMask", true, octal, "its umask"),
@@ -106,7 +111,7 @@ func walls() []directive {
 	ambient.empty = uint64(0)
 	return []directive{
 		bounding, ambient,
-		flag("NoNewPrivileges", "whether set-user-id programs have no effect"),
+		one("NoNewPrivileges", "NoNewPrivileges", true, boolean, "whether set-user-id programs have no effect"),
 		one("ProtectSystem", "ProtectSystem", false, choiceOrBool("full", "strict"), "whether /usr and /boot, with full /etc, with strict all is read-only"),
 		one("ProtectHome", "ProtectHome", false, choiceOrBool("read-only", "tmpfs"), "whether homes are hidden"),
 		one("ProtectProc", "ProtectProc", false, choice("noaccess", "invisible", "ptraceable", "default"), "whether it sees processes of others"),
