@@ -17,6 +17,8 @@ type listed struct {
 	Name     events.Bytes `json:"name"`
 	Type     string       `json:"type,omitempty"`
 	On       []string     `json:"on,omitempty"`
+	While    []string     `json:"while,omitempty"`
+	StopOn   []string     `json:"stopOn,omitempty"`
 	After    []string     `json:"after,omitempty"`
 	Before   []string     `json:"before,omitempty"`
 	Requires []string     `json:"requires,omitempty"`
@@ -42,7 +44,7 @@ func (a *app) list(c *cli.Context) error {
 		if r.Reason != "" {
 			state += ": " + plain(string(r.Reason))
 		}
-		table = append(table, []string{events.Show(string(r.Name)), r.Type, strings.Join(r.On, "; "), r.order(), events.Show(string(r.Path)), state})
+		table = append(table, []string{events.Show(string(r.Name)), r.Type, r.when(), r.order(), events.Show(string(r.Path)), state})
 	}
 	a.table(table)
 	a.tellRest(c, set)
@@ -72,8 +74,17 @@ func describe(set *hookspec.Set, e hookspec.Entry) listed {
 		return l
 	}
 	l.Type = "oneshot"
+	if h.Service {
+		l.Type = "service"
+	}
 	for _, on := range h.On {
 		l.On = append(l.On, on.String())
+	}
+	for _, s := range h.While {
+		l.While = append(l.While, s.Text)
+	}
+	for _, stop := range h.StopOn {
+		l.StopOn = append(l.StopOn, stop.String())
 	}
 	l.After, l.Before, l.Requires = texts(h.After), texts(h.Before), texts(h.Requires)
 	return l
@@ -85,6 +96,18 @@ func texts(refs []hookspec.Ref) []string {
 		out = append(out, r.String())
 	}
 	return out
+}
+
+// when says what starts a hook. A service that nothing starts is started by hand.
+func (l listed) when() string {
+	parts := slices.Clone(l.On)
+	for _, s := range l.While {
+		parts = append(parts, "while "+s)
+	}
+	if len(parts) == 0 && l.Type != "" {
+		return "-"
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (l listed) order() string {

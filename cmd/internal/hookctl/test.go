@@ -103,20 +103,43 @@ func (a *app) planned(j hookspec.JobPlan) {
 	if j.Settle != "" {
 		settle = ", after " + j.Settle
 	}
+	if j.Type == "service" {
+		settle = ", a service" + settle
+	}
 	fmt.Fprintf(a.out, "  %s%s\n", j.Hook, settle)
 	for _, l := range []struct {
 		word  string
 		names []string
-	}{{"after", j.After}, {"requires", j.Requires}} {
+	}{{"after", j.After}, {"requires", besides(j.Requires, j.Needs)}, {"requires the service", j.Needs}} {
 		if len(l.names) > 0 {
 			fmt.Fprintf(a.out, "    %s %s\n", l.word, strings.Join(l.names, ", "))
 		}
+	}
+	for _, c := range j.Conditions {
+		fmt.Fprintf(a.out, "    if %s (%s)\n", plain(string(c.Condition)), verdict(c))
+	}
+	if j.Unit != "" {
+		fmt.Fprintf(a.out, "    starts %s\n", plain(j.Unit))
+		return
 	}
 	fmt.Fprintf(a.out, "    runs %s\n", shown(j.Args))
 	fmt.Fprintln(a.out, "    with")
 	for _, v := range j.Environment {
 		fmt.Fprintf(a.out, "      %s\n", plain(string(v)))
 	}
+}
+
+// besides are the names that are not among others.
+func besides(names, others []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(n string) bool { return slices.Contains(others, n) })
+}
+
+// verdict is what is known of a condition without a daemon that asks the world.
+func verdict(c hookspec.ConditionPlan) string {
+	if c.Reason == "" {
+		return c.Verdict + " here"
+	}
+	return c.Verdict + ": " + plain(string(c.Reason))
 }
 
 // runHere carries the plan out in this process. Results start no further hooks.
