@@ -173,11 +173,6 @@ func (h *Hook) settingPlace(key string) Place {
 	return Place{}
 }
 
-// current is where the key that is being read stands.
-func (p *parser) current() Place {
-	return p.hook.Settings[len(p.hook.Settings)-1].Place
-}
-
 func (p *parser) checkParameters() {
 	declared := map[string]bool{}
 	for _, d := range p.hook.Parameters {
