@@ -199,7 +199,7 @@ func (s *Set) loops() []Fault {
 			continue
 		}
 		for i, from := range s.Hooks {
-			if to.hears(from, i == j) {
+			if !from.Service && to.hears(from, i == j) { // services have no such results
 				g[i] = append(g[i], j)
 			}
 		}

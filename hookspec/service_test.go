@@ -284,6 +284,7 @@ func TestServiceDoubts(t *testing.T) {
 			"a.hook:3:4: doubt: the line never starts the service: StopOn= in line 4 says the same (StopOn= wins)"},
 		{"a state that never is", "-- a --\nType=service\nWhile=interface state=routeable\n",
 			"a.hook:3:7: doubt: to is never routeable, only missing, off, no-carrier, dormant, degraded-carrier, carrier, degraded, enslaved, routable (did you mean routable?)"},
+		{"no loop over a service", "-- a --\nOn=hook.finished hook=b\n-- b --\nType=service\nOn=hook.finished hook=a\n", ""},
 		{"parameter by hand", "-- a --\nType=service\nParameter=site\n", ""},
 		{"parameter only by hand", "-- a --\nType=service\nWhile=online\nParameter=site\n",
 			"a.hook:4:11: doubt: no event or state of this hook carries the required parameter site: only hookctl start can give it"},
