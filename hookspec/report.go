@@ -31,7 +31,7 @@ type JobPlan struct {
 	Needs      []string        `json:"needs,omitempty"` // services that must run when its turn has come
 }
 
-// ConditionPlan is a condition of a job with what is known of it without asking the world.
+// ConditionPlan is a condition of a job with what is known of it now.
 type ConditionPlan struct {
 	Condition events.Bytes `json:"condition"`
 	Verdict   string       `json:"verdict"` // holds, fails or unknown
@@ -39,19 +39,19 @@ type ConditionPlan struct {
 }
 
 // Report describes what an event would make run in this set, and why every other hook does not. The id of a run, which
-// is not known before, is shown as RUN.
-func (s *Set) Report(p Plan) PlanReport {
-	return PlanReport{Event: p.Event, Jobs: p.report(p.Jobs), Settling: p.report(p.Settling), Refused: s.explain(p)}
+// is not known before, is shown as RUN. Conditions are judged by facts, nil for none.
+func (s *Set) Report(ctx context.Context, p Plan, facts Facts) PlanReport {
+	return PlanReport{Event: p.Event, Jobs: p.report(ctx, p.Jobs, facts), Settling: p.report(ctx, p.Settling, facts), Refused: s.explain(p)}
 }
 
-func (p Plan) report(jobs []Job) []JobPlan {
+func (p Plan) report(ctx context.Context, jobs []Job, facts Facts) []JobPlan {
 	out := []JobPlan{}
 	for _, j := range jobs {
 		plan := JobPlan{
 			Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Program: events.Bytes(j.Program),
 			Args: asBytes(j.Args), Environment: asBytes(j.Environ(p.Event, "RUN")),
 			After: NamesOf(jobs, j.After), Requires: NamesOf(jobs, j.Requires), Type: showType(j.Hook.Service), Unit: j.Unit,
-			Conditions: j.conditionPlans(), Needs: j.Needs,
+			Conditions: j.conditionPlans(ctx, facts), Needs: j.Needs,
 		}
 		if j.Hook.Settle > 0 {
 			plan.Settle = formatDuration(j.Hook.Settle)
@@ -61,10 +61,10 @@ func (p Plan) report(jobs []Job) []JobPlan {
 	return out
 }
 
-func (j Job) conditionPlans() []ConditionPlan {
+func (j Job) conditionPlans(ctx context.Context, facts Facts) []ConditionPlan {
 	var out []ConditionPlan
 	for _, c := range j.Conditions {
-		f := c.judge(context.Background(), j.Params, nil)
+		f := c.judge(ctx, j.Params, facts)
 		plan := ConditionPlan{events.Bytes(c.String()), "fails", events.Bytes(f.Why)}
 		switch {
 		case f.Unknown:

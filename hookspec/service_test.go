@@ -305,7 +305,7 @@ func TestServiceDoubts(t *testing.T) {
 // A report says of a service what it is, and of conditions what is known without asking the world.
 func TestServiceReport(t *testing.T) {
 	set := setOf(t, "-- a --\nType=service\nOn=user.x\nConditionReachable=h\nConditionParameter=site=a\nConditionParameter=!site\n")
-	j := set.Report(set.Plan(eventOf(t, "user.x site=a"))).Jobs[0]
+	j := set.Report(t.Context(), set.Plan(eventOf(t, "user.x site=a")), nil).Jobs[0]
 	want := []ConditionPlan{{Condition: "ConditionReachable=h", Verdict: "unknown"}, {"ConditionParameter=site=a", "holds", "site is a"},
 		{"ConditionParameter=!site", "fails", "site is a"}}
 	if diff := cmp.Diff(want, j.Conditions); diff != "" || j.Type != "service" {

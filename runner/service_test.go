@@ -319,7 +319,7 @@ func TestR10(t *testing.T) {
 		g.starts, g.stops = 300*time.Millisecond, 5*time.Second
 		p := buildWith(t, g, Options{}, "vpn: Type=service; On=user.go; StopOn=user.halt")
 		for range 50 {
-			go p.submit(t, "user.go")
+			go p.runner.Submit(t.Context(), eventOf(t, "user.go"))
 		}
 		p.story(t, "vpn:starting(user.go) vpn:started(user.go)")
 		p.submit(t, "user.halt")

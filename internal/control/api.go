@@ -16,6 +16,9 @@ const (
 	MethodEmit    = "io.hookd.Emit"    // EmitRequest → EmitReply
 	MethodWatch   = "io.hookd.Watch"   // WatchRequest → Record, again and again
 	MethodHistory = "io.hookd.History" // HistoryRequest → HistoryReply, again and again
+
+	MethodServices = "io.hookd.Services" // ServicesRequest → ServicesReply
+	MethodManage   = "io.hookd.Manage"   // ManageRequest → ServicesReply, when what was asked for has come about
 )
 
 // Status says how hookd is.
@@ -37,6 +40,38 @@ type Status struct {
 	Limited  []string       `json:"limited"`  // hooks whose RateLimit= holds events back
 	Trouble  []string       `json:"trouble"`  // what does not work, and goes on being tried
 	Sources  []SourceStatus `json:"sources"`
+	Services ServiceCounts  `json:"services"`
+}
+
+// ServiceCounts says how many services are wanted, how many of all run, and how many that are wanted do not.
+type ServiceCounts struct {
+	By      string `json:"by"` // what supervises them
+	Wanted  int    `json:"wanted"`
+	Running int    `json:"running"`
+	Missing int    `json:"missing"`
+}
+
+// ServicesRequest asks for services; without a hook for all, with it for their last output too.
+type ServicesRequest struct {
+	Hook string `json:"hook,omitempty"`
+}
+
+// Service is one service, with the end of what it has written where one hook was asked for.
+type Service struct {
+	runner.ServiceReport
+	Output events.Bytes `json:"output,omitempty"`
+}
+
+// ServicesReply has the services by hook and instance.
+type ServicesReply struct {
+	Services []Service `json:"services"`
+}
+
+// ManageRequest asks to start, stop or restart the services of a hook.
+type ManageRequest struct {
+	Verb       string      `json:"verb"`
+	Hook       string      `json:"hook"`
+	Parameters []EmitParam `json:"parameters"` // of the event that it is started for; to stop, those that name the instance
 }
 
 // SourceStatus tells of one source of events.

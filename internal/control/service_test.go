@@ -91,6 +91,7 @@ func TestDescription(t *testing.T) {
 		"Event": reflect.TypeFor[eventForm](), "Process": reflect.TypeFor[runner.Process](), "Refusal": reflect.TypeFor[hookspec.Refusal](),
 		"Job": reflect.TypeFor[runner.JobReport](), "Run": reflect.TypeFor[runner.RunReport](), "Entry": reflect.TypeFor[history.Entry](),
 		"PlannedJob": reflect.TypeFor[hookspec.JobPlan](), "Plan": reflect.TypeFor[hookspec.PlanReport](),
+		"ServiceCounts": reflect.TypeFor[ServiceCounts](), "Service": reflect.TypeFor[Service](), "Condition": reflect.TypeFor[hookspec.ConditionPlan](),
 	}
 	names := map[reflect.Type]string{reflect.TypeFor[events.Event](): "Event"}
 	for name, typ := range types {
@@ -116,6 +117,9 @@ func TestDescription(t *testing.T) {
 		MethodEmit:    {reflect.TypeFor[EmitRequest](), reflect.TypeFor[EmitReply]()},
 		MethodWatch:   {reflect.TypeFor[WatchRequest](), reflect.TypeFor[Record]()},
 		MethodHistory: {reflect.TypeFor[HistoryRequest](), reflect.TypeFor[HistoryReply]()},
+
+		MethodServices: {reflect.TypeFor[ServicesRequest](), reflect.TypeFor[ServicesReply]()},
+		MethodManage:   {reflect.TypeFor[ManageRequest](), reflect.TypeFor[ServicesReply]()},
 	}
 	found := regexp.MustCompile(`(?s)\nmethod (\w+)\((.*?)\) -> \((.*?)\)`).FindAllStringSubmatch(text, -1)
 	for _, m := range found {

@@ -90,6 +90,8 @@ func (t *typed) arguments() []offer {
 		return t.parameters()
 	case strings.Contains(takes, "PATH"):
 		return plainOffers(anyFile)
+	case strings.Contains(takes, "SERVICE") && first:
+		return t.serviceNames()
 	case !first:
 		return nil
 	case strings.Contains(takes, "COMMAND"):
@@ -110,6 +112,16 @@ func (t *typed) hookNames() []offer {
 	var out []offer
 	for _, h := range t.live.hooks(t.given["hooks"]) {
 		out = append(out, offer{h.Name, h.Description})
+	}
+	return out
+}
+
+func (t *typed) serviceNames() []offer {
+	var out []offer
+	for _, h := range t.live.hooks(nil) {
+		if h.Service {
+			out = append(out, offer{h.Name, h.Description})
+		}
 	}
 	return out
 }

@@ -157,6 +157,9 @@ func lateWords(late string) string {
 }
 
 func (a *app) status(c *cli.Context) error {
+	if c.NArg() == 1 {
+		return a.serviceStatus(c, c.Args().First())
+	}
 	s, err := ask[control.Status](c, control.MethodStatus, struct{}{})
 	switch {
 	case err != nil:
@@ -170,6 +173,7 @@ func (a *app) status(c *cli.Context) error {
 		{"runs", fmt.Sprintf("%d so far; %d wait, %s under way", s.Runs, s.Waiting, count(s.Running, "job"))},
 		{"held", held(s)},
 		{"executor", s.Executor},
+		{"services", fmt.Sprintf("%d run, %d wanted, of these %d missing; by %s", s.Services.Running, s.Services.Wanted, s.Services.Missing, plain(s.Services.By))},
 		{"files", plain(s.Files)},
 		{"state", events.Show(s.State)},
 	}
@@ -180,7 +184,9 @@ func (a *app) status(c *cli.Context) error {
 		rows = append(rows, []string{"trouble", a.paint(c, red, plain(t))})
 	}
 	a.table(rows)
-	return nil
+	reply, err := ask[control.ServicesReply](c, control.MethodServices, control.ServicesRequest{})
+	a.servicesGlance(c, reply.Services)
+	return err
 }
 
 func faults(n int) string {

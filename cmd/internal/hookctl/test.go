@@ -41,7 +41,7 @@ func (a *app) test(c *cli.Context) error {
 	if c.Bool("run") {
 		return a.runHere(c, set, e)
 	}
-	return a.plan(c, set.Report(set.Plan(e)))
+	return a.plan(c, set.Report(c.Context, set.Plan(e), nil))
 }
 
 // plan prints what would run.

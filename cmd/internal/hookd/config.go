@@ -25,28 +25,39 @@ type config struct {
 	State    string
 	Socket   string
 	Level    slog.Level
+
+	Executor string // of services: one of the words below
+	Shim     string // the path of hookshim; empty for where it is installed
 }
+
+// What --executor takes: what services are run by.
+const (
+	executorAuto    = "auto" // systemd where it runs and lets us, else hookd itself
+	executorProcess = "process"
+	executorSystemd = "systemd"
+)
 
 // errUsage marks a command line that cannot be read; what is wrong has been said.
 var errUsage = errors.New("usage")
 
 const usage = `Usage: hookd [--hooks DIR]… [--policy DIR]… [--state DIR] [--socket PATH]
-             [--executor auto|process|systemd] [--log-level debug|info|warn|error]
+             [--executor auto|process|systemd] [--hookshim PATH]
+             [--log-level debug|info|warn|error]
 
 Run hooks on events, in the foreground; see hookd(8).
 `
 
 // parseArgs reads the command line.
 func parseArgs(args []string, stdout, stderr io.Writer) (config, error) {
-	c := config{State: defaultState()}
-	executor := "auto"
+	c := config{State: defaultState(), Executor: executorAuto}
 	fs := flag.NewFlagSet("hookd", flag.ContinueOnError)
 	fs.SetOutput(io.Discard)
 	fs.Func("hooks", "", appendTo(&c.Hooks))
 	fs.Func("policy", "", appendTo(&c.Policies))
 	fs.Func("state", "", set(&c.State))
 	fs.Func("socket", "", set(&c.Socket))
-	fs.Func("executor", "", set(&executor))
+	fs.Func("executor", "", set(&c.Executor))
+	fs.Func("hookshim", "", set(&c.Shim))
 	fs.Func("log-level", "", func(s string) error {
 		if err := c.Level.UnmarshalText([]byte(s)); err != nil {
 			return errors.New("it is debug, info, warn or error")
@@ -67,16 +78,14 @@ func parseArgs(args []string, stdout, stderr io.Writer) (config, error) {
 		fmt.Fprintln(stdout, "hookd", Version)
 		return c, flag.ErrHelp
 	}
-	return c.complete(executor, stderr)
+	return c.complete(stderr)
 }
 
-func (c config) complete(executor string, stderr io.Writer) (config, error) {
-	switch executor {
-	case "auto", "process":
-	case "systemd":
-		return c, usageError(stderr, "--executor=systemd is not in this version")
+func (c config) complete(stderr io.Writer) (config, error) {
+	switch c.Executor {
+	case executorAuto, executorProcess, executorSystemd:
 	default:
-		return c, usageError(stderr, "--executor is auto, process or systemd, not %q", executor)
+		return c, usageError(stderr, "--executor is auto, process or systemd, not %q", c.Executor)
 	}
 	c.Named.Hooks, c.Named.Policies = len(c.Hooks) > 0, len(c.Policies) > 0
 	if !c.Named.Hooks {

@@ -62,6 +62,11 @@ type daemon struct {
 	since   time.Time
 	exec    *process.Executor
 	runner  *runner.Runner
+
+	supervisor runner.Supervisor
+	units      unitStates // nil where systemd does not supervise
+	facts      *facts
+
 	source  *rtnl.Source
 	files   *paths.Watcher
 	hub     *hub
@@ -110,7 +115,12 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	d.files = paths.New(append(append([]string{}, d.Hooks...), d.Policies...))
 	set = d.load(nil)
 	saved := runner.Restore(records)
-	d.runner = runner.New(d.exec, d.hub, set, runner.Options{FollowUps: true, Journal: journal, Saved: saved})
+	if d.supervisor, err = d.supervise(); err != nil {
+		return nil, nil, err
+	}
+	d.facts = newFacts(d.units)
+	d.runner = runner.New(d.exec, d.hub, set, runner.Options{FollowUps: true, Journal: journal, Saved: saved,
+		Supervisor: d.supervisor, Facts: d.facts, Trust: d.trust})
 	d.source = rtnl.New(saved.State(time.Now()))
 	d.ask(set)
 	if every := watchdog(); every > 0 {
@@ -143,8 +153,9 @@ func (d *daemon) serve(ctx context.Context, listener *net.UnixListener, set *hoo
 		}
 	})
 	rest.Go(func() { d.pump(ctx) })
+	rest.Go(func() { d.supervisor.Run(ctx, d.runner.Supervise(ctx)) })
 	rest.Go(func() { d.files.Run(ctx) })
-	d.log.Info("hookd runs", "version", Version, "hooks", len(set.Hooks), "faults", set.Hard(), "socket", d.Socket, "executor", d.exec.Describe())
+	d.log.Info("hookd runs", "version", Version, "hooks", len(set.Hooks), "faults", set.Hard(), "socket", d.Socket, "executor", d.exec.Describe(), "services", d.supervisor.Describe())
 	d.loop(ctx, set)
 	d.notifyStopping()
 	rest.Wait()
@@ -163,6 +174,9 @@ func (d *daemon) pump(ctx context.Context) {
 		batch, err := d.source.Next(ctx)
 		if err != nil {
 			return
+		}
+		if len(batch) == 0 {
+			d.runner.Ready(ctx)
 		}
 		for _, e := range batch {
 			if d.runner.Submit(ctx, e) != nil {

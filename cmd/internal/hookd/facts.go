@@ -7,7 +7,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"slices"
 	"strings"
 	"syscall"
 
@@ -25,8 +24,8 @@ type facts struct {
 
 // unitStates tells of the units of a service manager.
 type unitStates interface {
-	// ActiveState is the word of systemctl(1) for a unit: active, inactive, failed, …
-	ActiveState(ctx context.Context, unit string) (string, error)
+	// Active says whether a unit is active, and whether there is such a unit at all.
+	Active(ctx context.Context, unit string) (active, known bool, err error)
 }
 
 // maxStats is how many questions about paths may hang at a time.
@@ -153,12 +152,16 @@ func (f *facts) UnitActive(ctx context.Context, unit string) hookspec.Fact {
 	if f.units == nil {
 		return hookspec.Fact{Unknown: true, Why: "there is no service manager to ask about " + events.Show(unit)}
 	}
-	state, err := f.units.ActiveState(ctx, unit)
-	if err != nil {
+	active, known, err := f.units.Active(ctx, unit)
+	switch {
+	case err != nil:
 		return hookspec.Fact{Again: true, Why: "cannot ask for the state of " + events.Show(unit) + ": " + err.Error()}
+	case !known:
+		return hookspec.Fact{Why: "there is no unit " + events.Show(unit)}
+	case !active:
+		return hookspec.Fact{Why: events.Show(unit) + " is not active"}
 	}
-	active := slices.Contains([]string{"active", "reloading", "refreshing"}, state)
-	return hookspec.Fact{True: active, Why: events.Show(unit) + " is " + state}
+	return hookspec.Fact{True: true, Why: events.Show(unit) + " is active"}
 }
 
 // InterfaceUp says whether an interface is up in the sense of link.up.

@@ -191,20 +191,21 @@ func TestFactPathHangs(t *testing.T) {
 	until(t, "the place to be free again", func() bool { return len(f.stats) == maxStats-1 })
 }
 
-// someUnits knows the states of some units.
-type someUnits map[string]string
+// someUnits are units that are active, or not; of a unit that is broken nobody can tell.
+type someUnits map[string]bool
 
-func (u someUnits) ActiveState(_ context.Context, unit string) (string, error) {
-	if state, known := u[unit]; known {
-		return state, nil
+func (u someUnits) Active(_ context.Context, unit string) (active, known bool, err error) {
+	if unit == "broken.service" {
+		return false, false, errors.New("the bus is gone")
 	}
-	return "", errors.New("the bus is gone")
+	active, known = u[unit]
+	return active, known, nil
 }
 
 func TestFactUnitActive(t *testing.T) {
-	f := newFacts(someUnits{"a.service": "active", "b.service": "failed", "c.service": "reloading"})
-	for unit, want := range map[string]string{"a.service": "true: a.service is active", "b.service": "false: b.service is failed",
-		"c.service": "true: c.service is reloading", "d.service": "again: cannot ask for the state of d.service: the bus is gone"} {
+	f := newFacts(someUnits{"a.service": true, "b.service": false})
+	for unit, want := range map[string]string{"a.service": "true: a.service is active", "b.service": "false: b.service is not active",
+		"c.service": "false: there is no unit c.service", "broken.service": "again: cannot ask for the state of broken.service: the bus is gone"} {
 		if got := said(f.UnitActive(t.Context(), unit)); got != want {
 			t.Errorf("%s: %s, want %s", unit, got, want)
 		}

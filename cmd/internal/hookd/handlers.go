@@ -21,6 +21,9 @@ func (d *daemon) handlers() map[string]control.Handler {
 		control.MethodEmit:    owners(d.patient(d.emit)),
 		control.MethodWatch:   d.patient(d.watch),
 		control.MethodHistory: d.patient(d.history),
+
+		control.MethodServices: d.services,
+		control.MethodManage:   owners(d.patient(d.manage)),
 	}
 }
 
@@ -64,6 +67,7 @@ func (d *daemon) status(ctx context.Context, _ *control.Request) (any, error) {
 		Files: d.files.How(), Trouble: d.trouble.list(),
 		Sources: []control.SourceStatus{{Name: "kernel", Overruns: d.source.Overruns(), Foreign: d.source.Foreign()}}}
 	counts, err := d.runner.Counts(ctx)
+	s.Services = d.countServices(ctx)
 	s.Runs, s.Waiting, s.Running, s.Settling, s.Resting, s.Limited = counts.Runs, counts.Waiting, counts.Jobs, counts.Settling, counts.Resting, counts.Limited
 	return s, err
 }
@@ -84,11 +88,7 @@ func (d *daemon) emit(ctx context.Context, r *control.Request) (any, error) {
 	if err := r.Decode(&req); err != nil {
 		return nil, err
 	}
-	var params []events.Param
-	for _, p := range req.Parameters {
-		params = append(params, events.Param{Key: p.Key, Value: string(p.Value)})
-	}
-	e, err := events.New(req.Event, params)
+	e, err := events.New(req.Event, given(req.Parameters))
 	if err != nil {
 		return nil, control.Errorf(control.ErrRequest, "%s", err)
 	}
@@ -99,12 +99,22 @@ func (d *daemon) emit(ctx context.Context, r *control.Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		plan := set.Report(set.Plan(e))
+		judging, stop := context.WithTimeout(ctx, 5*time.Second)
+		defer stop()
+		plan := set.Report(judging, set.Plan(e), d.facts)
 		return control.EmitReply{Plan: &plan}, nil
 	case req.Wait:
 		return d.await(ctx, r, e)
 	}
 	return control.EmitReply{}, d.runner.Submit(ctx, e)
+}
+
+func given(list []control.EmitParam) []events.Param {
+	var params []events.Param
+	for _, p := range list {
+		params = append(params, events.Param{Key: p.Key, Value: string(p.Value)})
+	}
+	return params
 }
 
 // await tells the client of a run until its end; one that takes only one answer gets the end. When the client goes the run

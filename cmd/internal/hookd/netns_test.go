@@ -19,6 +19,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hookd/cmd/internal/hookshim"
 	"hookd/hookspec"
 	"hookd/internal/control"
 	"hookd/internal/nstest"
@@ -36,6 +37,9 @@ func TestMain(m *testing.M) {
 		trust.UIDs = append(trust.UIDs, 65534) // whom a user namespace does not know: there the owner of /usr
 		os.Exit(Main(os.Args[1:], trust, os.Stdout, os.Stderr))
 	}
+	if len(os.Args) == 2 && (os.Args[1] == "monitor" || os.Args[1] == "enter") {
+		os.Exit(hookshim.Main(os.Args[1:], os.Stdout, os.Stderr))
+	}
 	if path := os.Getenv(asStranger); path != "" {
 		stranger(path)
 	}
@@ -47,6 +51,7 @@ type host struct {
 	t     *testing.T
 	dir   string
 	env   []string // besides the test's own
+	args  []string // besides the usual ones
 	cmd   *exec.Cmd
 	ended chan struct{}
 	log   *lines
@@ -109,7 +114,7 @@ func (h *host) start() {
 // launch starts hookd.
 func (h *host) launch() {
 	h.t.Helper()
-	h.cmd = exec.Command(os.Args[0], "--hooks", h.path("hooks"), "--state", h.path("state"), "--log-level", "debug")
+	h.cmd = exec.Command(os.Args[0], append([]string{"--hooks", h.path("hooks"), "--state", h.path("state"), "--log-level", "debug"}, h.args...)...)
 	h.cmd.Env = append(os.Environ(), append(h.env, asHookd+"=1")...)
 	h.cmd.Stderr = h.log
 	h.run()
@@ -166,7 +171,9 @@ func (h *host) call(method string, params, out any) error {
 	if params == nil {
 		params = struct{}{}
 	}
-	return control.Call(h.t.Context(), h.path("state/control.sock"), method, params, false, func(raw json.RawMessage) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(h.t.Context()), patience) // cleanups call, too
+	defer cancel()
+	return control.Call(ctx, h.path("state/control.sock"), method, params, false, func(raw json.RawMessage) error {
 		if out == nil {
 			return nil
 		}
