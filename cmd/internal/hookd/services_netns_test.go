@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"hookd/events"
+	"hookd/internal/booted"
 	"hookd/internal/control"
 	"hookd/internal/nstest"
 	"hookd/runner"
@@ -243,4 +244,17 @@ func testHookComesLate(t *testing.T, executor string) {
 		t.Error(diff)
 	}
 	h.stop()
+}
+
+// The same on a host with systemd.
+func TestBootedServices(t *testing.T) {
+	if booted.Enter(t, booted.Bookworm) {
+		testServices(t, executorSystemd)
+	}
+}
+
+func TestBootedManage(t *testing.T) {
+	if booted.Enter(t, booted.Bookworm) {
+		testManage(t, executorSystemd)
+	}
 }
