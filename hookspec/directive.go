@@ -193,18 +193,16 @@ func (p *parser) directive(e unitfile.Entry, given map[string]unitfile.Pos) {
 		p.fault(p.place(e.Pos), "", "%s= is given twice, first in line %d", e.Key, first.Line)
 	}
 	given[name] = e.Pos
-	had := p.had(e.Key)
 	if !d.list || e.Value.Text == "" {
 		p.forget(name)
 		p.drop(e.Key)
-		had = nil
 	}
 	if e.Value.Text != "" || d.empty != nil {
 		p.hook.Settings = append(p.hook.Settings, Setting{name, e.Value.Text, p.place(e.Pos)})
 	}
 	value, text, ok := d.empty, "", d.empty != nil
 	if e.Value.Text != "" {
-		value, text, ok = d.read(p, e.Value, had)
+		value, text, ok = d.read(p, e.Value, p.had(e.Key))
 	}
 	if ok {
 		p.keep(d, value, text, p.place(e.Pos))

@@ -59,6 +59,14 @@ func TestServicePlan(t *testing.T) {
 	}
 }
 
+// A run that comes later, too, only says which services must run then.
+func TestServicePlanFor(t *testing.T) {
+	p := setOf(t, vpn+"-- fw --\nOn=user.x\nRequires=vpn\n").PlanFor(eventOf(t, "user.x"), []string{"fw"})
+	if got := describePlan(p); got != "fw" || len(p.Jobs[0].Needs) != 1 || p.Jobs[0].Needs[0] != "vpn" {
+		t.Errorf("%s, needs %v", got, p.Jobs)
+	}
+}
+
 // parsed is a hook without faults.
 func parsed(t *testing.T, text string) *Hook {
 	t.Helper()
