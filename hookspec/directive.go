@@ -163,16 +163,28 @@ func directiveNamed(key string) (directive, bool) {
 	return directive{}, false
 }
 
-// NeedsSystemd lists what the hook says that only systemd can do, by key and place: what a host without it warns of.
+// NeedsSystemd lists what the hook says that only systemd can do, in the order of the files: what a host without it warns
+// of.
 func (h *Hook) NeedsSystemd() []Setting {
 	var out []Setting
 	for _, s := range h.Settings {
-		key, of := strings.CutPrefix(s.Key, serviceKey)
-		if d, _ := directiveNamed(key); of && !d.Own || s.Key == "Unit" || s.Key == "ConditionUnitActive" || s.Key == "While" && strings.HasPrefix(s.Value, "unit") {
+		if s.needsSystemd() {
 			out = append(out, s)
 		}
 	}
 	return out
+}
+
+func (s Setting) needsSystemd() bool {
+	switch s.Key {
+	case "Unit", "ConditionUnitActive":
+		return true
+	case "While":
+		return strings.HasPrefix(s.Value, "unit")
+	}
+	key, directive := strings.CutPrefix(s.Key, serviceKey)
+	d, _ := directiveNamed(key)
+	return directive && !d.Own
 }
 
 // serviceKey stands before the keys of [Service] in settings.

@@ -320,3 +320,15 @@ func TestServiceReport(t *testing.T) {
 		t.Errorf("%s (-want +got):\n%s", j.Type, diff)
 	}
 }
+
+// A host without systemd can say what of a hook has no effect there.
+func TestNeedsSystemd(t *testing.T) {
+	h := parsed(t, "While=online\nWhile=unit unit=a.service\nConditionUnitActive=b.service\nExec=/bin/true\n[Service]\nRestart=no\nMemoryMax=1G\nLimitNOFILE=5\nPrivateTmp=yes\n")
+	var got []string
+	for _, s := range h.NeedsSystemd() {
+		got = append(got, fmt.Sprintf("%d %s", s.Place.Line, s.Key))
+	}
+	if diff := cmp.Diff([]string{"4 While", "5 ConditionUnitActive", "9 [Service] MemoryMax", "11 [Service] PrivateTmp"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
