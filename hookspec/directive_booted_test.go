@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"hookd/internal/booted"
 )
@@ -41,8 +42,12 @@ func systemdTakesDirectives(t *testing.T) {
 			continue
 		}
 		for _, d := range set {
-			want := strings.Join(onBus(d.Value), " ")
-			if got := readBack(unit, d.Property); got != want {
+			want, got := strings.Join(onBus(d.Value), " "), ""
+			// What a watchdog is set to is known once the unit's job has begun.
+			for end := time.Now().Add(20 * time.Second); got != want && time.Now().Before(end); time.Sleep(time.Millisecond) {
+				got = readBack(unit, d.Property)
+			}
+			if got != want {
 				t.Errorf("%s=%s is %s, systemd says %s", d.Key, d.Text, want, got)
 			}
 		}
