@@ -47,6 +47,10 @@ func (r *Runner) start(f ref) {
 
 // startService has a service wanted. Who waits does not wait for it.
 func (r *Runner) startService(f ref) {
+	if r.supervisor == nil {
+		r.endJob(f, JobReport{Result: Skipped, Reason: "it is a service, which only hookd starts"})
+		return
+	}
 	now := r.now()
 	report := JobReport{Result: Done, Started: now, Ended: now}
 	what, err := r.raise(f.job().Job, want{event: f.run.event, run: f.run.id, why: "On=" + f.run.event.Name})

@@ -68,6 +68,7 @@ func (r *Runner) Manage(ctx context.Context, verb Verb, hook string, params []ev
 	if err == nil {
 		err = s.err
 	}
+	defer r.send(context.WithoutCancel(ctx), func() { r.forgetAsked(s.asked) })
 	out := []ServiceReport{}
 	for _, a := range s.asked {
 		select {
@@ -85,6 +86,13 @@ func (r *Runner) Manage(ctx context.Context, verb Verb, hook string, params []ev
 		}
 	}
 	return out, err
+}
+
+// forgetAsked drops those who wait no longer.
+func (r *Runner) forgetAsked(gone []*asking) {
+	for _, s := range r.services {
+		s.asked = slices.DeleteFunc(s.asked, func(a *asking) bool { return slices.Contains(gone, a) })
+	}
 }
 
 func (r *Runner) manage(verb Verb, hook string, params []events.Param) ([]*asking, error) {

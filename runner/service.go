@@ -13,25 +13,27 @@ import (
 
 // service is one service: what is wanted of it, and what has been told of it. The runner's goroutine owns it.
 type service struct {
-	id     ServiceID
-	hook   *hookspec.Hook // as it was when it was wanted last; nil when it never was
-	want   *want          // nil: it shall not run
-	cause  string         // why it is wanted, or not any more
-	chain  []events.Cause // what led to that
-	barred bool           // it was stopped while a state wanted it, and waits for that state to go
-	ours   bool           // we started it, so it is ours to stop
-	owes   bool           // it was told to start, and not yet to have stopped
-	told   ServiceState   // what events have told; the supervisor's last word but for what is being told
-	due    time.Time      // when a state has come or gone for Settle=; zero when none has
-	tries  int            // of its conditions, that nobody could judge
-	op     *operation
-	reason string    // why it goes on although nobody wants it
-	unmet  string    // why it does not run although it is wanted, until the next look
-	look   bool      // the next look is due
-	noted  string    // what the journal knows
-	doubt  bool      // a start was called off: nobody knows for what it runs, if it does
-	began  time.Time // the last start of ours
-	asked  []*asking
+	id      ServiceID
+	hook    *hookspec.Hook // as it was when it was wanted last; nil when it never was
+	want    *want          // nil: it shall not run
+	cause   string         // why it is wanted, or not any more
+	chain   []events.Cause // what led to that
+	barred  bool           // it was stopped while a state wanted it, and waits for that state to go
+	ours    bool           // we started it, so it is ours to stop
+	owes    bool           // it was told to start, and not yet to have stopped
+	told    ServiceState   // what events have told; the supervisor's last word but for what is being told
+	due     time.Time      // when a state has come or gone for Settle=; zero when none has
+	tries   int            // of its conditions, that nobody could judge
+	op      *operation
+	reason  string    // why it goes on although nobody wants it
+	unmet   string    // why it does not run although it is wanted, until the next look
+	look    bool      // the next look is due
+	looking bool      // it is in the agenda
+	judged  time.Time // the last look
+	noted   string    // what the journal knows
+	doubt   bool      // a start was called off: nobody knows for what it runs, if it does
+	began   time.Time // the last start of ours
+	asked   []*asking
 }
 
 // want is why a service shall run, and with which parameters.

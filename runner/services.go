@@ -18,7 +18,8 @@ const (
 	judgeLimit  = 10 * time.Second // for all conditions of a service
 	firstRetry  = time.Second      // after a condition that nobody could judge; doubled each time
 	lastRetry   = time.Minute
-	unheardTime = 10 * time.Second // how long after a start we wait for the supervisor to tell of it
+	lookPause   = 100 * time.Millisecond // between two looks at the conditions of a service
+	unheardTime = 10 * time.Second       // how long after a start we wait for the supervisor to tell of it
 )
 
 // service finds a service, or makes a record of one.
@@ -57,9 +58,6 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 	if r.services[id] == nil && len(r.instancesOf(id.Hook)) >= perService {
 		return "", fmt.Errorf("there are %d instances of this service already", perService)
 	}
-	if r.supervisor == nil {
-		return "", fmt.Errorf("services are not run here")
-	}
 	s := r.service(id, job.Hook)
 	old := s.want
 	if w.run == "" {
@@ -84,6 +82,9 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 	}
 	r.keepService(s)
 	r.attend(s)
+	if s.hook.Unit != nil {
+		r.followUnits()
+	}
 	return "it is started by the supervisor", nil
 }
 
@@ -145,6 +146,9 @@ func (r *Runner) serve(s *service) {
 	if s.idle() && r.services[s.id] == s {
 		r.keepService(s)
 		delete(r.services, s.id)
+		if s.hook != nil && s.hook.Unit != nil {
+			r.followUnits()
+		}
 	}
 }
 
@@ -419,17 +423,11 @@ func (r *Runner) spend(s *service) {
 
 // unmetNow notes why a service cannot run now. Who asked by hand is told, and wants it no longer.
 func (r *Runner) unmetNow(s *service, why string, again bool) {
-	s.unmet = why
+	s.unmet, s.judged = why, r.now()
 	if again && s.want != nil && !s.want.once {
 		pause := min(firstRetry<<min(s.tries, 10), lastRetry)
 		s.tries++
-		w := s.want
-		r.agenda.at(r.now().Add(pause), func() {
-			if s.want == w && s.unmet != "" {
-				s.look = true
-				r.attend(s)
-			}
-		})
+		r.agenda.at(r.now().Add(pause), func() { r.lookNow(s) })
 	}
 	if s.want != nil && s.want.once {
 		s.want, s.unmet = s.want.before, ""
@@ -439,13 +437,24 @@ func (r *Runner) unmetNow(s *service, why string, again bool) {
 	r.attend(s)
 }
 
-// lookAgain has the services that wait for conditions judged again: the state has changed.
+// lookAgain has the services that wait for conditions judged again: the state has changed. In a flood of changes that is
+// done now and then.
 func (r *Runner) lookAgain() {
 	for _, s := range r.services {
-		if s.unmet != "" && s.want != nil {
-			s.look, s.tries = true, 0
-			r.attend(s)
+		if s.unmet != "" && s.want != nil && !s.looking {
+			s.looking, s.tries = true, 0
+			r.agenda.at(s.judged.Add(lookPause), func() {
+				s.looking = false
+				r.lookNow(s)
+			})
 		}
+	}
+}
+
+func (r *Runner) lookNow(s *service) {
+	if s.unmet != "" {
+		s.look = true
+		r.attend(s)
 	}
 }
 

@@ -113,11 +113,11 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	}
 	d.hub = newHub(d.log, past.Add)
 	d.files = paths.New(append(append([]string{}, d.Hooks...), d.Policies...))
-	set = d.load(nil)
-	saved := runner.Restore(records)
 	if d.supervisor, err = d.supervise(); err != nil {
 		return nil, nil, err
 	}
+	set = d.load(nil)
+	saved := runner.Restore(records)
 	d.facts = newFacts(d.units)
 	d.runner = runner.New(d.exec, d.hub, set, runner.Options{FollowUps: true, Journal: journal, Saved: saved,
 		Supervisor: d.supervisor, Facts: d.facts, Trust: d.trust})

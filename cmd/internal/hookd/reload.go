@@ -2,6 +2,7 @@ package hookd
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strconv"
@@ -144,6 +145,9 @@ func (d *daemon) load(prev *hookspec.Set) *hookspec.Set {
 		if e.State == hookspec.StateIgnored || e.State == hookspec.StateKept {
 			tell(slog.LevelWarn, events.Show(e.Path)+" is "+e.State+": "+e.Reason)
 		}
+	}
+	for _, s := range d.needsSystemd(set) {
+		tell(slog.LevelWarn, fmt.Sprintf("%s: %s= has no effect: it needs systemd", s.Place, s.Key))
 	}
 	d.told = now
 	return set

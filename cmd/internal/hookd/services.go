@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hookd/events"
+	"hookd/hookspec"
 	"hookd/internal/control"
 	"hookd/runner"
 	"hookd/runner/monitor"
@@ -38,6 +39,18 @@ func (d *daemon) supervise() (runner.Supervisor, error) {
 		return unable{err}, nil
 	}
 	return monitor.New(filepath.Join(d.State, servicesName), shim)
+}
+
+// needsSystemd lists what hooks say that has no effect here.
+func (d *daemon) needsSystemd(set *hookspec.Set) []hookspec.Setting {
+	var out []hookspec.Setting
+	if d.units != nil {
+		return nil
+	}
+	for _, h := range set.Hooks {
+		out = append(out, h.NeedsSystemd()...)
+	}
+	return out
 }
 
 // unitPrefix begins the names of our units. A hookd with a state of its own has units of its own.
