@@ -2,24 +2,27 @@
 
 GO     = go
 TAGS   = urfave_cli_no_docs
+MAINS  = $(patsubst %/main.go,./%,$(wildcard cmd/hookd/main.go cmd/hookctl/main.go cmd/hookshim/main.go))
 BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
 PREFIX = /usr/local
+ZSHDIR = $(PREFIX)/share/zsh/site-functions
 PAGES  = man/hookd.8 man/hookctl.1 man/hookd.hook.5 man/hookd-events.7 man/hookd-examples.7
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test check bench install clean
+.PHONY: help build run test check bench install deb clean
 
 help:
-	@echo 'make build    bin/hookd and bin/hookctl'
+	@echo 'make build    the programs, in bin/'
 	@echo 'make run      hookd in the foreground, with examples/first'
 	@echo 'make test     every test this host allows'
 	@echo 'make check    format, vet, staticcheck, manuals, floor plan'
 	@echo 'make bench    hookd beside a bare C program, idle cost, benchmarks'
 	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
+	@echo 'make deb      a Debian package, bin/hookd_*.deb'
 
 build:
-	$(BUILD) -o bin/ ./cmd/hookd ./cmd/hookctl ./cmd/hookshim
+	$(BUILD) -o bin/ $(MAINS)
 
 run: build
 	@echo
@@ -50,14 +53,21 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install bin/hookd $(DESTDIR)$(PREFIX)/sbin
 	install bin/hookctl $(DESTDIR)$(PREFIX)/bin
+	if [ -d cmd/hookshim ]; then install -D bin/hookshim $(DESTDIR)$(PREFIX)/lib/hookd/hookshim; fi
 	for page in $(PAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
 	install -D -m 644 cmd/internal/hookctl/completion/hookctl.bash \
 		$(DESTDIR)$(PREFIX)/share/bash-completion/completions/hookctl
 	install -D -m 644 cmd/internal/hookctl/completion/hookctl.zsh \
-		$(DESTDIR)$(PREFIX)/share/zsh/site-functions/_hookctl
+		$(DESTDIR)$(ZSHDIR)/_hookctl
 	install -D -m 644 cmd/internal/hookctl/completion/hookctl.fish \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/hookctl.fish
+
+# The package is built in a copy: dpkg-buildpackage writes beside the tree, and two may run at a time.
+deb:
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && mkdir -p bin "$$copy/hookd" && \
+		tar -c --exclude=./.git --exclude=./bin --exclude=./run . | tar -x -C "$$copy/hookd" && \
+		(cd "$$copy/hookd" && dpkg-buildpackage -us -uc -b) && mv "$$copy"/*.deb bin/
 
 clean:
 	rm -rf bin run
