@@ -5,6 +5,7 @@ TAGS   = urfave_cli_no_docs
 MAINS  = $(patsubst %/main.go,./%,$(wildcard cmd/hookd/main.go cmd/hookctl/main.go cmd/hookshim/main.go))
 BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
 PREFIX = /usr/local
+DEBS   = bin
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
 PAGES  = man/hookd.8 man/hookctl.1 man/hookd.hook.5 man/hookd-events.7 man/hookd-examples.7
 
@@ -19,7 +20,7 @@ help:
 	@echo 'make check    format, vet, staticcheck, manuals, floor plan'
 	@echo 'make bench    hookd beside a bare C program, idle cost, benchmarks'
 	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
-	@echo 'make deb      a Debian package, bin/hookd_*.deb'
+	@echo 'make deb      a Debian package, below $$(DEBS), bin by default'
 
 build:
 	$(BUILD) -o bin/ $(MAINS)
@@ -65,9 +66,9 @@ install: build
 
 # The package is built in a copy: dpkg-buildpackage writes beside the tree, and two may run at a time.
 deb:
-	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && mkdir -p bin "$$copy/hookd" && \
+	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && mkdir -p $(DEBS) "$$copy/hookd" && \
 		tar -c --exclude=./.git --exclude=./bin --exclude=./run . | tar -x -C "$$copy/hookd" && \
-		(cd "$$copy/hookd" && dpkg-buildpackage -us -uc -b) && mv "$$copy"/*.deb bin/
+		(cd "$$copy/hookd" && dpkg-buildpackage -us -uc -b) && mv "$$copy"/*.deb $(DEBS)/
 
 clean:
 	rm -rf bin run

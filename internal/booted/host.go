@@ -44,7 +44,7 @@ type Host struct {
 // failed, the end of the system's journal is shown.
 func Boot(t *testing.T, suite string, o Options) *Host {
 	t.Helper()
-	need(t)
+	Need(t)
 	lower, err := base(suite)
 	if err != nil {
 		t.Fatal(err)
