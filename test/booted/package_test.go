@@ -32,6 +32,9 @@ func TestPackage(t *testing.T) {
 			lives(t, h, left)
 			h.Run("dpkg", "--purge", "hookd")
 			lives(t, h, left)
+			pid, _, _ := strings.Cut(left, " ")
+			h.Run("kill", pid)
+			h.Until(`test ! -e /sys/fs/cgroup/system.slice/hookd.service`)
 			if diff := cmp.Diff(strings.Split(before, "\n"), strings.Split(h.Shell(listing), "\n")); diff != "" {
 				t.Errorf("the purge leaves:\n%s", diff)
 			}
@@ -61,7 +64,7 @@ func dropIn(t *testing.T, h *booted.Host) {
 On=link.added kind=veth
 Exec=/usr/bin/touch /run/seen-%{interface}
 END`)
-	h.Until(`hookctl --json list | grep -q '"seen"'; hookctl status | grep -q '1 hook'`)
+	h.Until(`hookctl status | grep -q '^hooks *1 in force, 0 faults'`)
 	h.Run("ip", "link", "add", "hk0", "type", "veth", "peer", "name", "hk1")
 	h.Until(`test -e /run/seen-hk0 -a -e /run/seen-hk1`)
 	h.Shell(`rm /etc/hookd/hooks.d/seen.hook /run/seen-*`)
