@@ -24,10 +24,11 @@ const (
 // inside is set in the environment of a test binary that was started in the booted system.
 const inside = "HOOKD_BOOTED"
 
-// tools are the programs of the host, and the packages that have them.
+// tools are the programs of the host, and the packages that have them. The last ones build our own package.
 var tools = [][2]string{
 	{"mmdebstrap", "mmdebstrap"}, {"systemd-nspawn", "systemd-container"},
 	{"nsenter", "util-linux"}, {"unshare", "util-linux"},
+	{"dh", "debhelper"}, {"dpkg-buildpackage", "dpkg-dev"},
 }
 
 // Missing says why this host cannot run the booted level; empty when it can.

@@ -18,7 +18,11 @@ const (
 	guestShared = guestDir + "/shared" // Host.Shared
 )
 
-const bootLimit = 2 * time.Minute
+// Limits that only what hangs reaches.
+const (
+	bootLimit  = 3 * time.Minute
+	untilLimit = 2 * time.Minute
+)
 
 // Options of a system to boot.
 type Options struct {
@@ -161,16 +165,16 @@ func (h *Host) Install(deb string) string {
 	return h.Run("env", "DEBIAN_FRONTEND=noninteractive", "dpkg", "--install", h.Copy(deb))
 }
 
-// Until waits until the line of sh succeeds, and fails the test with what it wrote last when it does not in a minute.
+// Until waits until the line of sh succeeds, and fails the test with what it wrote last when it never does.
 func (h *Host) Until(line string) string {
 	h.t.Helper()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(untilLimit); ; time.Sleep(20 * time.Millisecond) {
 		out, err := h.Try("sh", "-euc", line)
 		if err == nil {
 			return out
 		}
 		if time.Now().After(end) {
-			h.t.Fatalf("still not so after a minute: %s: %v\n%s", line, err, out)
+			h.t.Fatalf("still not so: %s: %v\n%s", line, err, out)
 		}
 	}
 }
