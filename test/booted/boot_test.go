@@ -90,7 +90,7 @@ func noCycle(t *testing.T, h *booted.Host) {
 	}
 }
 
-// TestSocketUnit boots with the socket unit enabled too: nothing is ordered in a circle, the socket is for root alone, and a
+// TestSocketUnit boots with the socket unit enabled, which it is not by default: nothing is ordered in a circle, the socket is for root alone, and a
 // caller waits while hookd is restarted.
 func TestSocketUnit(t *testing.T) {
 	deb := theDeb(t)

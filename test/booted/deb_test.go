@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"hookd/internal/booted"
+	"hookd/internal/nstest"
 )
 
 // suites are the systems that the package is for.
@@ -53,6 +54,15 @@ func theDeb(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return deb
+}
+
+// TestLintian asks Debian's own judge.
+func TestLintian(t *testing.T) {
+	deb := theDeb(t)
+	if _, err := exec.LookPath("lintian"); err != nil && !nstest.Required("booted") {
+		t.Skip("there is no lintian")
+	}
+	run(t, "lintian", "--fail-on=error,warning", deb)
 }
 
 // newer is the same package with a higher version.
