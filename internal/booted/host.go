@@ -30,16 +30,20 @@ type Options struct {
 	Setup string
 	// Files are files of the host that are copied into that directory first.
 	Files []string
+	// Mixed gives the system control groups as the host mixes them, version 2 below a mount of its own. A host that does not
+	// mix them leaves the test out.
+	Mixed bool
 }
 
 // Host is a booted system. It ends with its test.
 type Host struct {
 	t      *testing.T
 	suite  string
-	dir    string        // of the host, thrown away after the test
-	groups []string      // control groups of its own; version 2 first
-	work   string        // working directory in the system
-	init   string        // its PID 1, as the host counts
+	dir    string   // of the host, thrown away after the test
+	groups []string // control groups of its own; version 2 first
+	work   string   // working directory in the system
+	init   string   // its PID 1, as the host counts
+	kill   func() error
 	over   chan struct{} // closed when systemd-nspawn has ended
 }
 
@@ -59,7 +63,8 @@ func Boot(t *testing.T, suite string, o Options) *Host {
 	}
 	h := &Host{t: t, suite: suite, dir: t.TempDir(), work: filepath.Join(guestTree, below), over: make(chan struct{})}
 	h.share(o.Files)
-	h.start(lower, root, o.Setup)
+	h.makeGroups(o.Mixed)
+	h.start(lower, root, o)
 	h.await()
 	return h
 }

@@ -18,6 +18,7 @@ const guestPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 // so does what systemd-nspawn writes to /run.
 const script = `
 mount -t tmpfs tmpfs /run
+mkdir "$work"
 mount -t tmpfs -o mode=0755 tmpfs "$work"
 mkdir "$work/upper" "$work/work" "$work/root"
 mount -t overlay -o "lowerdir=$lower,upperdir=$work/upper,workdir=$work/work" overlay "$work/root"
@@ -42,33 +43,42 @@ func (h *Host) nspawnArgs(binary, tree string) []string {
 }
 
 // start begins the boot. The process namespace around systemd-nspawn ends the system with the test, however that ends.
-// The system has control groups of version 2 alone, as its own distribution has them, also where those of the host are
-// mixed.
-func (h *Host) start(lower, tree, setup string) {
+func (h *Host) start(lower, tree string, o Options) {
 	h.t.Helper()
-	h.makeGroups()
-	work := filepath.Join(h.dir, "system")
+	binary, err := os.Executable()
+	if err != nil {
+		h.t.Fatal(err)
+	}
 	console, err := os.Create(h.console())
-	if err == nil {
-		defer console.Close()
-		err = os.Mkdir(work, 0o755)
+	if err != nil {
+		h.t.Fatal(err)
 	}
-	binary, unknown := os.Executable()
-	if err != nil || unknown != nil {
-		h.t.Fatal(err, unknown)
-	}
-	args := append([]string{"--mount", "--propagation", "private", "--mount-proc", "--kill-child", "--pid", "sh", "-euc", script, "sh"}, h.nspawnArgs(binary, tree)...)
-	cmd := exec.Command("unshare", args...)
-	cmd.Env = []string{"PATH=" + guestPath, "LC_ALL=C.UTF-8", "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1", "work=" + work,
-		"lower=" + lower, "setup=" + setup, "shared=" + h.Shared(), "guest=" + guestShared, "groups=" + strings.Join(h.groups, " ")}
+	defer console.Close()
+	args := []string{"--mount", "--propagation", "private", "--mount-proc", "--kill-child", "--pid", "sh", "-euc", script, "sh"}
+	cmd := exec.Command("unshare", append(args, h.nspawnArgs(binary, tree)...)...)
+	cmd.Env = h.nspawnEnv(lower, o)
 	cmd.Stdout, cmd.Stderr = console, console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: unix.SIGKILL}
 	if err := cmd.Start(); err != nil {
 		h.t.Fatal(err)
 	}
+	h.kill = cmd.Process.Kill
 	h.t.Cleanup(h.end)
 	go func() { cmd.Wait(); close(h.over) }()
 }
+
+// nspawnEnv is what the script needs. The system has control groups of version 2 alone unless it is to have mixed ones, as
+// its own distribution has them.
+func (h *Host) nspawnEnv(lower string, o Options) []string {
+	env := []string{"PATH=" + guestPath, "LC_ALL=C.UTF-8", "work=" + h.system(), "lower=" + lower, "setup=" + o.Setup,
+		"shared=" + h.Shared(), "guest=" + guestShared, "groups=" + strings.Join(h.groups, " ")}
+	if o.Mixed {
+		return env
+	}
+	return append(env, "SYSTEMD_NSPAWN_UNIFIED_HIERARCHY=1")
+}
+
+func (h *Host) system() string { return filepath.Join(h.dir, "system") }
 
 func (h *Host) console() string { return filepath.Join(h.dir, "console") }
 
@@ -77,7 +87,7 @@ func (h *Host) end() {
 	if h.t.Failed() {
 		h.t.Logf("the end of the journal, or of the console:\n%s", h.journal())
 	}
-	os.WriteFile(filepath.Join(h.groups[0], "cgroup.kill"), []byte("1"), 0)
+	h.kill() // with it goes the process namespace
 	<-h.over
 }
 
