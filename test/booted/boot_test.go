@@ -54,6 +54,14 @@ func TestR14(t *testing.T) {
 	}
 }
 
+// TestMixedControlGroups boots a system in which control groups of version 2 lie below a mount of their own: hookd finds them.
+func TestMixedControlGroups(t *testing.T) {
+	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{theDeb(t)}, Setup: "dpkg --install hookd_*.deb", Mixed: true})
+	if status := h.Run("hookctl", "status"); !strings.Contains(status, "in control groups below /sys/fs/cgroup/unified/system.slice/hookd.service/") {
+		t.Errorf("its status is\n%s", status)
+	}
+}
+
 // early fails unless hookd was ready before the network was begun with.
 func early(t *testing.T, h *booted.Host) {
 	t.Helper()
