@@ -164,6 +164,16 @@ func (h *Host) Shell(line string) string {
 	return h.Run("sh", "-euc", line)
 }
 
+// Console is what the system wrote to its console so far. What systemd says before there is a journal stands only here.
+func (h *Host) Console() string {
+	h.t.Helper()
+	out, err := os.ReadFile(h.console())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(out)
+}
+
 // Install installs a package of the host with dpkg, nobody being asked.
 func (h *Host) Install(deb string) string {
 	h.t.Helper()
