@@ -64,11 +64,12 @@ install: build
 	install -D -m 644 cmd/internal/hookctl/completion/hookctl.fish \
 		$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/hookctl.fish
 
-# The package is built in a copy: dpkg-buildpackage writes beside the tree, and two may run at a time.
+# The package is built in a copy: dpkg-buildpackage writes beside the tree, and two may run at a time. What -d leaves out is a
+# C compiler, which Debian takes for granted and nothing here needs.
 deb:
 	@copy=$$(mktemp -d) && trap 'rm -rf "$$copy"' EXIT && mkdir -p $(DEBS) "$$copy/hookd" && \
 		tar -c --exclude=./.git --exclude=./bin --exclude=./run . | tar -x -C "$$copy/hookd" && \
-		(cd "$$copy/hookd" && dpkg-buildpackage -us -uc -b) && mv "$$copy"/*.deb $(DEBS)/
+		(cd "$$copy/hookd" && dpkg-buildpackage -us -uc -b -d) && mv "$$copy"/*.deb $(DEBS)/
 
 clean:
 	rm -rf bin run

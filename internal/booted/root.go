@@ -64,7 +64,7 @@ func build(suite, dir string) error {
 	return os.Rename(unfinished, dir)
 }
 
-// cacheDir is outside of the tree, and no directory that others may write to: root boots what lies there.
+// cacheDir is outside of the tree, so that a clean clone need not build again.
 func cacheDir() (string, error) {
 	dir := os.Getenv("HOOKD_TEST_CACHE")
 	if dir == "" {
