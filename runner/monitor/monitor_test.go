@@ -160,10 +160,6 @@ func TestR11StartLimit(t *testing.T) {
 // R11: 1,000 cycles leave nothing behind.
 func TestR11CyclesLeaveNothing(t *testing.T) {
 	each(t, func(t *testing.T, h *host) {
-		cycles := 500 // in each way
-		if testing.Short() {
-			cycles = 20
-		}
 		var all sync.WaitGroup
 		for worker := range 4 {
 			all.Go(func() {
