@@ -100,6 +100,14 @@ func Can(key string) bool {
 	return plain || limit
 }
 
+// Check says why this supervisor cannot do what a directive asks for, key and value; nil when it can.
+func Check(d hookspec.Directive) error {
+	if !Can(d.Key) {
+		return fmt.Errorf("cannot heed %s=: that needs systemd", d.Key)
+	}
+	return defaults().apply(d)
+}
+
 // apply heeds one directive. One that is not known here was a warning when the hook was loaded, and has no effect.
 func (s *settings) apply(d hookspec.Directive) error {
 	if name, soft := strings.CutSuffix(d.Property, "Soft"); strings.HasPrefix(name, "Limit") {

@@ -50,7 +50,7 @@ func newGroups(dir string) groups {
 
 // try starts a process in a group: whether that works depends on the kernel and on who owns the groups around us.
 func (g groups) try() error {
-	dir := filepath.Join(string(g), fmt.Sprintf("try.%d", os.Getpid()))
+	dir := filepath.Join(string(g), "try") // what a killed one has left is removed by the next
 	defer os.Remove(string(g))
 	defer os.Remove(dir)
 	f, err := makeGroup(dir)

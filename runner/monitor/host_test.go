@@ -35,6 +35,8 @@ func TestMain(m *testing.M) {
 			notifying(os.Args[2:])
 		case "supervise": // until it is killed
 			supervise(os.Args[2])
+		case "cycle": // until it is killed
+			cycle(os.Args[2], os.Args[3])
 		}
 	}
 	os.Exit(m.Run())
@@ -299,7 +301,7 @@ func (h *host) clean() {
 
 // supervise is a hookd that can be killed.
 func supervise(dir string) {
-	sup, err := New(filepath.Join(dir, "services"), os.Args[0])
+	sup, err := New(filepath.Join(dir, "services"), "/proc/self/exe")
 	if err != nil {
 		os.Exit(1)
 	}
@@ -344,3 +346,20 @@ func say1(t *testing.T, socket, text string) {
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }
+
+func cycling(seconds string) runner.ServiceSpec {
+	return shell("cycle", "exec sleep "+seconds, restart("always", time.Millisecond)...)
+}
+
+// cycle is a hookd that starts and stops a service without end.
+func cycle(dir, seconds string) {
+	sup, err := New(filepath.Join(dir, "services"), "/proc/self/exe")
+	if err != nil {
+		os.Exit(1)
+	}
+	go sup.Run(context.Background(), func([]runner.ServiceState, bool) {})
+	for {
+		sup.Start(context.Background(), cycling(seconds))
+		sup.Stop(context.Background(), cycling(seconds).ID)
+	}
+}

@@ -115,8 +115,9 @@ func (s *Supervisor) watchAll(ctx context.Context, watchers *sync.WaitGroup) []c
 type watcher struct {
 	*Supervisor
 	key   string
-	known chan struct{}
+	known chan struct{} // closed when it knows something
 	once  sync.Once
+	last  string // state that was noted, as JSON
 }
 
 func (w *watcher) run(ctx context.Context) {
@@ -158,9 +159,20 @@ func (w *watcher) listen(ctx context.Context) bool {
 		if err != nil || a.State == nil {
 			return false
 		}
+		text := string(line(a.State))
+		if text == w.last {
+			if a.State.Over { // it was told, and its monitor is still there
+				return true
+			}
+			continue
+		}
 		told := w.note(*a.State)
+		if a.State.Over && !wait(ctx, told) {
+			return false
+		}
+		w.last = text
 		if a.State.Over {
-			return wait(ctx, told)
+			return true
 		}
 	}
 }
@@ -198,7 +210,7 @@ func (w *watcher) settle(ctx context.Context, over bool) bool {
 	}
 	defer lock.Close()
 	r, known := readRecord(lock)
-	if !known || r.Told {
+	if !known || r.Told || r.Invocation == "" { // hookd knows, or was killed before anything began
 		return w.clear(ctx, w.key, r) == nil
 	}
 	return w.mourn(ctx, r)

@@ -96,7 +96,7 @@ func (s *service) loop(requests, gone <-chan request) {
 	if s.settings.Notify {
 		c, _, err := listenNotices()
 		if err != nil {
-			s.failed(ending{result: resources}, err.Error())
+			s.ended(ending{result: resources}, err.Error())
 		} else {
 			s.notices = c
 			go hear(c, notices) // ends with the process

@@ -110,7 +110,7 @@ func (s *service) begin() {
 	s.now.Invocation = newInvocation()
 	s.now.Reason, s.now.PID = "", 0
 	if err := s.launch(); err != nil {
-		s.failed(ending{result: resources}, err.Error())
+		s.ended(ending{result: resources}, err.Error())
 		return
 	}
 	if s.settings.StartTimeout > 0 {
@@ -203,8 +203,8 @@ func (s *service) startKilling(k *killing) {
 	s.timer.clear()
 	if s.settings.StopTimeout > 0 {
 		s.timer.set(s.settings.StopTimeout, func() {
-			if s.run.preset == "" {
-				s.run.preset, s.run.why = timeout, fmt.Sprintf("it did not end within %s", s.settings.StopTimeout)
+			if r := s.run; r.preset == "" && (r.judged == nil || r.judged.result == success) { // the first failure counts
+				r.preset, r.why = timeout, fmt.Sprintf("it did not end within %s", s.settings.StopTimeout)
 			}
 			s.kill()
 		})
@@ -285,7 +285,7 @@ func (s *service) finish() {
 	switch {
 	case r.trouble.Reason != "":
 		why = r.trouble.Reason
-	case r.preset != "" && (e.result == success || r.preset == timeout):
+	case r.preset != "":
 		e.result, why = r.preset, r.why
 	}
 	s.now.ExitStatus, s.now.Signal = nil, ""
@@ -294,11 +294,11 @@ func (s *service) finish() {
 	} else {
 		s.now.Signal = unix.SignalName(e.signal)
 	}
-	s.failed(e, why)
+	s.ended(e, why)
 }
 
-// failed decides what comes after an end. The name is for most of them.
-func (s *service) failed(e ending, why string) {
+// ended decides what comes after an end.
+func (s *service) ended(e ending, why string) {
 	s.now.Result, s.now.Reason, s.now.PID = e.result, why, 0
 	switch {
 	case s.stopping:

@@ -42,7 +42,6 @@ type killRule struct {
 	Signal, Final int32
 	Mixed         bool // only the main process gets the first signal
 	Hangup        bool // SIGHUP after the first signal
-	Never         bool // SendSIGKILL=no
 }
 
 // process is what is set in the process of a service before its program begins.

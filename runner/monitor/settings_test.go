@@ -68,6 +68,10 @@ func TestCan(t *testing.T) {
 			t.Errorf("it says it can do %s", key)
 		}
 	}
+	if Check(set("MemoryMax", "MemoryMax", uint64(1))) == nil || Check(set("KillMode", "KillMode", "none")) == nil ||
+		Check(set("KillMode", "KillMode", "mixed")) != nil {
+		t.Error("a value is judged wrongly")
+	}
 }
 
 // What directives ask for is there when the program runs.

@@ -156,6 +156,8 @@ func (s *Supervisor) vacate(ctx context.Context, key string, lock *os.File) (*os
 
 // bury takes a monitor away whose service is over; false when it is not. Who calls holds the gate.
 func (s *Supervisor) bury(ctx context.Context, key string) bool {
+	ctx, cancel := context.WithTimeout(ctx, talkLimit)
+	defer cancel()
 	output, err := s.dir.ask(ctx, key, question{Ask: askOutput})
 	if err != nil {
 		return false
