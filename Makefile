@@ -2,7 +2,7 @@
 
 GO     = go
 TAGS   = urfave_cli_no_docs
-MAINS  = $(patsubst %/main.go,./%,$(wildcard cmd/hookd/main.go cmd/hookctl/main.go cmd/hookshim/main.go))
+MAINS  = ./cmd/hookd ./cmd/hookctl ./cmd/hookshim
 BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
 PREFIX = /usr/local
 DEBS   = bin
@@ -54,7 +54,7 @@ install: build
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/bin
 	install bin/hookd $(DESTDIR)$(PREFIX)/sbin
 	install bin/hookctl $(DESTDIR)$(PREFIX)/bin
-	if [ -d cmd/hookshim ]; then install -D bin/hookshim $(DESTDIR)$(PREFIX)/lib/hookd/hookshim; fi
+	install -D bin/hookshim $(DESTDIR)$(PREFIX)/lib/hookd/hookshim
 	for page in $(PAGES); do \
 		install -D -m 644 $$page $(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page#man/}; done
 	install -D -m 644 cmd/internal/hookctl/completion/hookctl.bash \
