@@ -130,7 +130,7 @@ func (a *app) build() *cli.App {
 				&cli.StringFlag{Name: "event", Usage: "runs for events of a `PATTERN`"},
 				&cli.StringFlag{Name: "result", Usage: "runs with a `RESULT`"},
 				&cli.StringFlag{Name: "since", Usage: "runs that ended since a `TIME`, or within a span"}}},
-			{Name: "status", Usage: "show how hookd and its services are, or one service in full", ArgsUsage: "[SERVICE]", Action: a.args(0, 1, a.status)},
+			{Name: "status", Usage: "show how hookd is, or a service", ArgsUsage: "[SERVICE]", Action: a.args(0, 1, a.status)},
 			{Name: "start", Usage: "start a service", ArgsUsage: "SERVICE [key=value…]", Action: a.args(1, many, a.manage)},
 			{Name: "stop", Usage: "stop a service", ArgsUsage: "SERVICE [key=value…]", Action: a.args(1, many, a.manage)},
 			{Name: "restart", Usage: "restart a service", ArgsUsage: "SERVICE [key=value…]", Action: a.args(1, many, a.manage)},
