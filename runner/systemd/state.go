@@ -22,14 +22,19 @@ type view struct {
 	result            string
 	code, status      int32 // of the main process, as waitid(2) tells it
 	restarts, pid     uint32
+	burst             uint32 // restarts that are too many
+	restart           string // Restart=
+	limit             bool   // it failed because it was restarted too often
 }
 
 // withUnit is v after properties of the interface Unit. PID 1 sends all that may change at once.
 func (v view) withUnit(p map[string]dbus.Variant) view {
+	was := v
 	get(p, "LoadState", &v.load)
 	get(p, "ActiveState", &v.active)
 	get(p, "SubState", &v.sub)
 	get(p, "ConditionResult", &v.condition)
+	get(p, "StartLimitBurst", &v.burst)
 	var job struct {
 		ID   uint32
 		Path dbus.ObjectPath
@@ -43,7 +48,18 @@ func (v view) withUnit(p map[string]dbus.Variant) view {
 	if get(p, "StateChangeTimestamp", &usec); usec != 0 {
 		v.since = time.UnixMicro(int64(usec))
 	}
+	v.limit = v.active == "failed" && (was.limit || v.refused(was))
 	return v
+}
+
+// refused says that a failed service was not restarted because of its start limit. systemd keeps the result of the last
+// crash in this case. Seen as it happens, it is what follows auto-restart without a new start; found later, the number of
+// restarts tells.
+func (v view) refused(was view) bool {
+	if was.restarting() {
+		return was.invocation == v.invocation
+	}
+	return was.active == "inactive" && v.burst > 0 && v.restarts >= v.burst && v.restart != "no"
 }
 
 // withService is v after properties of the interface Service. A reset takes the result away before it takes the unit: then
@@ -55,6 +71,7 @@ func (v view) withService(p map[string]dbus.Variant) view {
 	get(p, "ExecMainStatus", &v.status)
 	get(p, "NRestarts", &v.restarts)
 	get(p, "MainPID", &v.pid)
+	get(p, "Restart", &v.restart)
 	if result != "" && !(v.active == "failed" && result == "success") {
 		v.result = result
 	}
@@ -77,7 +94,7 @@ func (v view) gone() view {
 	if v.active != "inactive" && v.active != "failed" && !v.exited() {
 		v.result, v.code, v.status = "unknown", 0, 0
 	}
-	v.load, v.active, v.sub, v.job, v.pid = "", "inactive", "dead", 0, 0
+	v.active, v.sub, v.job, v.pid, v.limit = "inactive", "dead", 0, 0, false
 	return v
 }
 
@@ -122,6 +139,9 @@ func (v view) state(id runner.ServiceID, unit string, ours bool) runner.ServiceS
 		return s
 	}
 	s.Result, s.Reason = v.result, v.reason()
+	if v.limit {
+		s.Result, s.Reason = "start-limit-hit", v.failure()
+	}
 	switch v.code {
 	case exitedCode:
 		status := int(v.status)
@@ -152,6 +172,10 @@ func (v view) reason() string {
 
 // failure says in a sentence how a unit that was to run ended.
 func (v view) failure() string {
+	if v.limit {
+		v.limit = false
+		return v.failure() + ", too often in a short time"
+	}
 	if why := v.reason(); why != "" {
 		return why
 	}
@@ -165,7 +189,7 @@ func (v view) failure() string {
 	case "watchdog":
 		return "it did not answer its watchdog"
 	case "start-limit-hit":
-		return "it failed too often in a short time (start-limit-hit)"
+		return "it was started too often in a short time"
 	case "oom-kill":
 		return "the kernel ran out of memory and killed it"
 	case "protocol":

@@ -61,11 +61,11 @@ func (u *unit) heard(face string, at dbus.Sequence, p map[string]dbus.Variant) b
 
 // took takes in an answer; one that is older than what is known already changes nothing.
 func (u *unit) took(r reading) {
-	if r.unitAt > u.unitAt {
-		u.next, u.unitAt = u.next.withUnit(r.unit), r.unitAt
-	}
 	if r.otherAt > u.otherAt {
 		u.next, u.otherAt = u.next.withService(r.service), r.otherAt
+	}
+	if r.unitAt > u.unitAt {
+		u.next, u.unitAt = u.next.withUnit(r.unit), r.unitAt
 	}
 	if u.next.load == "not-found" {
 		u.next = u.v.gone()
@@ -74,8 +74,11 @@ func (u *unit) took(r reading) {
 	u.v = u.next
 }
 
-// forgotten says that systemd has no such unit any more.
+// forgotten says that systemd has no such unit any more. One of somebody else's may still have its file.
 func (u *unit) forgotten() {
 	u.v = u.v.gone()
+	if u.ours {
+		u.v.load = ""
+	}
 	u.next = u.v
 }
