@@ -8,6 +8,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"time"
 
 	sd "github.com/coreos/go-systemd/v22/dbus"
 	"github.com/godbus/dbus/v5"
@@ -40,6 +41,7 @@ func connect(dial func() (net.Conn, error)) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
+	_ = end.SetDeadline(time.Now().Add(openTimeout)) // a PID 1 that is just being executed again may never answer
 	raw, err := dbus.NewConn(end, dbus.WithSignalHandler(dbus.NewSequentialSignalHandler()))
 	if err != nil {
 		end.Close()
@@ -50,8 +52,11 @@ func connect(dial func() (net.Conn, error)) (*link, error) {
 		raw.Close()
 		return nil, err
 	}
-	return l, nil
+	return l, end.SetDeadline(time.Time{})
 }
+
+// openTimeout bounds what is said before a connection is of use.
+const openTimeout = 30 * time.Second
 
 // open gives go-systemd the one connection for both its purposes: with two of them PID 1 would send each signal twice.
 func (l *link) open() (err error) {
@@ -103,12 +108,14 @@ type reading struct {
 
 // read asks for the unit first: what it says of how a service ended is then at least as new as that it ended. Reading a
 // unit that is not there makes PID 1 announce and forget it; nobody reads because of such an announcement.
-func (l *link) read(ctx context.Context, path dbus.ObjectPath) (r reading, err error) {
+//
+// Of a unit that stands where it is known to stand nothing more is asked: a service has no news without a change of state.
+func (l *link) read(ctx context.Context, path dbus.ObjectPath, known view) (r reading, err error) {
 	if r.unit, r.unitAt, err = l.properties(ctx, path, unitFace); err != nil {
 		return r, err
 	}
 	get(r.unit, "Id", &r.id)
-	if strings.HasSuffix(r.id, suffix) {
+	if strings.HasSuffix(r.id, suffix) && !known.sameState(known.withUnit(r.unit)) {
 		r.service, r.otherAt, err = l.properties(ctx, path, serviceFace)
 	}
 	return r, err

@@ -2,6 +2,7 @@ package systemd
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -49,32 +50,36 @@ func label(text string) string {
 // literally at its first start and at each restart, also after systemd has read its unit files again.
 //
 // systemd expands $NAME in the words, and systemd 252 neither reads back the property that switches this off (ExecStartEx;
-// the service could not be restarted at all), nor "$$", nor a word that is ";". So where one of them occurs a shell puts
-// the words together and becomes the program: they are quoted, and no "$" is among what it is given.
-func command(args []string) []string {
+// the service could not be restarted at all), nor "$$", nor a ";". So where one of them occurs a shell puts the words
+// together and becomes the program: they are quoted, and neither byte is among what the shell is given. What shells add
+// to the environment, and env does not have, it takes away.
+func command(args, env []string) []string {
 	args = plainAll(args)
-	if !needsShell(args) {
+	if !slices.ContainsFunc(args, func(a string) bool { return strings.ContainsAny(a, "$;") }) {
 		return args
 	}
 	words := make([]string, len(args))
 	for i, a := range args {
 		words[i] = quote(a)
 	}
-	return []string{"/bin/sh", "-c", "exec " + strings.Join(words, " ")}
+	return []string{"/bin/sh", "-c", unsetting(env) + "exec " + strings.Join(words, " ")}
 }
 
-func needsShell(args []string) bool {
-	for _, a := range args {
-		if a == ";" || strings.Contains(a, "$") {
-			return true
+func unsetting(env []string) string {
+	var b strings.Builder
+	for _, name := range [...]string{"PWD", "OLDPWD", "SHLVL"} {
+		if !slices.ContainsFunc(env, func(e string) bool { return strings.HasPrefix(e, name+"=") }) {
+			b.WriteString("unset " + name + " && ")
 		}
 	}
-	return false
+	return b.String()
 }
 
-// quote is one word of a shell line, without a "$" in it.
+// quote is one word of a shell line, without "$" and ";".
 func quote(word string) string {
-	word = strings.ReplaceAll(word, `'`, `'\''`)
-	word = strings.ReplaceAll(word, `$`, `'"`+"`printf '\\044'`"+`"'`)
-	return "'" + word + "'"
+	r := strings.NewReplacer("'", `'\''`, "$", octal(`\044`), ";", octal(`\073`))
+	return "'" + r.Replace(word) + "'"
 }
+
+// octal leaves the quotes for a byte that printf is to write.
+func octal(code string) string { return `'"` + "`printf '" + code + "'`" + `"'` }

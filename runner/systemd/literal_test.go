@@ -15,26 +15,47 @@ import (
 // awkward are values that mean something to systemd, a shell, a unit file or a terminal.
 func awkward() []string {
 	return []string{"$HOME", "${PATH}", "$$", "${", "%n", "%%", "a\nb", "c\rd", `e\f`, `g\x41`, `"q'`, " sp  ace ", "", ";", `x\`, "é", "\x1b[31m",
-		strings.Repeat("8", 8192), "a\tb", "\x01", "-x", "@y", "!z", "\\\n", "`id`", "$(id)", "'", "~", "#c", "a\nExecStop=/bin/touch /run/bad", "[Service]"}
+		strings.Repeat("8", 8192), "a\tb", "\x01", "-x", "@y", "!z", "\\\n", "`id`", "$(id)", "'", "~", "#c", "a\nExecStop=/bin/touch /run/bad", "[Service]", ascii()}
+}
+
+func ascii() string {
+	var b strings.Builder
+	for c := byte(1); c < 0x80; c++ {
+		b.WriteByte(c)
+	}
+	return b.String()
+}
+
+// withoutShell are those that systemd gives to a process itself.
+func withoutShell() []string {
+	return slices.DeleteFunc(append(awkward(), strings.NewReplacer("$", "", ";", "").Replace(ascii())), func(a string) bool {
+		return strings.ContainsAny(a, "$;")
+	})
 }
 
 func TestS9Bookworm(t *testing.T) { literal(t, booted.Bookworm) }
 
 func TestS11Trixie(t *testing.T) { literal(t, booted.Trixie) }
 
-// literal checks that a service gets what it is to get to the byte, at its first start and after everything that makes
-// systemd read its unit again.
 func literal(t *testing.T, suite string) {
 	if !booted.Enter(t, suite) {
 		return
 	}
 	w, _ := watch(t)
+	literalArgs(t, w, awkward())
+	literalArgs(t, w, withoutShell())
+	noUnits(t)
+}
+
+// literalArgs checks that a service gets what it is to get to the byte, at its first start and after everything that makes
+// systemd read its unit again.
+func literalArgs(t *testing.T, w *watched, values []string) {
 	const file = "/run/dump"
 	spec := dumped(file)
 	spec.Directives = restarts("on-failure")
 	spec.Description = "a %n \"b\nExecStop=/bin/touch /run/bad\\"
 	spec.ID.Instance = "$HOME %n\n\xff"
-	spec.Args = append(spec.Args, awkward()...)
+	spec.Args = append(spec.Args, values...)
 	spec.Args = append(spec.Args, "raw\xff")
 	for i, v := range append(awkward(), "raw\xff") {
 		spec.Env = append(spec.Env, "V"+number(uint32(i))+"="+v)
@@ -79,7 +100,7 @@ func literal(t *testing.T, suite string) {
 	}
 	w.phase(spec.ID, runner.Running)
 	w.stop(spec.ID)
-	noUnits(t)
+	os.Remove(file)
 }
 
 // systemdsOwn is what systemd tells each service about itself.
@@ -144,9 +165,8 @@ func TestS12(t *testing.T) {
 	}{
 		{uid: 0, gid: 0},
 		{user: &hookspec.Account{Name: "daemon", ID: 1, GID: 1, Groups: []uint32{1, 27, 4}}, uid: 1, gid: 1, groups: []int{1, 4, 27}},
-		{user: &hookspec.Account{Name: "nobody here", ID: 54321, GID: 54322}, uid: 54321, gid: 54322, groups: []int{54322}},
 		{user: &hookspec.Account{ID: 1, GID: 1}, group: &hookspec.Account{ID: 50}, uid: 1, gid: 50, groups: []int{50}},
-		{group: &hookspec.Account{ID: 50}, uid: 0, gid: 50, groups: []int{50}},
+		{group: &hookspec.Account{ID: 50}, uid: 0, gid: 50},
 	} {
 		spec := dumped("/tmp/who" + number(uint32(i)))
 		spec.ID.Instance = number(uint32(i))
@@ -159,5 +179,11 @@ func TestS12(t *testing.T) {
 		}
 		w.stop(spec.ID)
 	}
+	ghost := dumped("/tmp/ghost")
+	ghost.User = &hookspec.Account{Name: "ghost", ID: 54321, GID: 54321}
+	if err := w.Start(w.context(), ghost); err == nil || !strings.Contains(err.Error(), "217/USER") {
+		t.Errorf("an account that is gone: %v", err)
+	}
+	w.stop(ghost.ID)
 	noUnits(t)
 }

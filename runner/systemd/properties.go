@@ -67,7 +67,7 @@ func put(set []sd.Property, p sd.Property) []sd.Property {
 // defaults are systemd's own, but said, so that a host's configuration does not change what a hook file means. A unit
 // that failed stays until somebody has read why (CollectMode).
 func defaults(s runner.ServiceSpec) []sd.Property {
-	args := command(s.Args)
+	args := command(s.Args, s.Env)
 	set := []sd.Property{
 		property("Description", description(s)),
 		property("CollectMode", "inactive"),

@@ -18,7 +18,7 @@ func (s *Supervisor) readUnread(ctx context.Context, l *link) {
 	clear(s.unread)
 	s.mu.Unlock()
 	for path, name := range unread {
-		if r, err := l.read(ctx, path); err == nil {
+		if r, err := l.read(ctx, path, s.known(path)); err == nil {
 			s.mu.Lock()
 			s.took(path, name, r)
 			s.mu.Unlock()
@@ -26,6 +26,16 @@ func (s *Supervisor) readUnread(ctx context.Context, l *link) {
 			return
 		}
 	}
+}
+
+// known is what was last told of a unit; nothing of one that is not watched.
+func (s *Supervisor) known(path dbus.ObjectPath) view {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if u := s.units[path]; u != nil {
+		return u.v
+	}
+	return view{}
 }
 
 // took takes in what was read of a unit. One that is not watched yet is from now on, if it is one of ours that somebody

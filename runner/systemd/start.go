@@ -117,12 +117,14 @@ func (a *attempt) outcome(v view, ours bool) step {
 }
 
 func (a *attempt) run(ctx context.Context) error {
+	var last *link
 	for fresh := true; ; {
 		l, err := a.s.current(ctx)
 		if err != nil {
 			return fmt.Errorf("start %s: %w", a.u.name, err)
 		}
-		if fresh {
+		if fresh || l != last {
+			last = l
 			if err := a.s.refresh(ctx, l, a.u); err != nil {
 				if ctx.Err() != nil {
 					return fmt.Errorf("start %s: %w", a.u.name, ctx.Err())
@@ -274,7 +276,7 @@ func (s *Supervisor) verdictOf(u *unit) string {
 
 // refresh reads the state of a unit, so that it is at least as new as whatever we asked of systemd before.
 func (s *Supervisor) refresh(ctx context.Context, l *link, u *unit) error {
-	r, err := l.read(ctx, pathOf(u.name))
+	r, err := l.read(ctx, pathOf(u.name), s.known(pathOf(u.name)))
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,11 @@ func (v view) withUnit(p map[string]dbus.Variant) view {
 	return v
 }
 
+// sameState says that a unit that was started has not moved.
+func (v view) sameState(w view) bool {
+	return v.invocation != "" && v.invocation == w.invocation && v.active == w.active && v.sub == w.sub && v.since.Equal(w.since)
+}
+
 // refused says that a failed service was not restarted because of its start limit. systemd keeps the result of the last
 // crash in this case. Seen as it happens, it is what follows auto-restart without a new start; found later, the number of
 // restarts tells.
@@ -91,7 +96,7 @@ func get[T any](p map[string]dbus.Variant, name string, to *T) {
 // gone is what is left of a unit that systemd has forgotten, or had forgotten when we came back. How it ended is known if
 // we have seen the end: a unit that is not there reads as a success.
 func (v view) gone() view {
-	if v.active != "inactive" && v.active != "failed" && !v.exited() {
+	if !v.down() && !v.exited() {
 		v.result, v.code, v.status = "unknown", 0, 0
 	}
 	v.active, v.sub, v.job, v.pid, v.limit = "inactive", "dead", 0, 0, false
@@ -106,6 +111,9 @@ func (v view) exited() bool { return v.active == "active" && v.sub == "exited" }
 func (v view) up() bool {
 	return (v.active == "active" || v.active == "reloading" || v.active == "refreshing") && v.sub != "exited"
 }
+
+// down says that nothing of it runs.
+func (v view) down() bool { return v.active == "inactive" || v.active == "failed" }
 
 func (v view) restarting() bool {
 	return v.active == "activating" && strings.HasPrefix(v.sub, "auto-restart")

@@ -93,7 +93,7 @@ func (s *Supervisor) Run(ctx context.Context, tell func(states []runner.ServiceS
 
 const (
 	firstPause = 10 * time.Millisecond
-	lastPause  = 2 * time.Second
+	lastPause  = 50 * time.Millisecond
 )
 
 func sleep(ctx context.Context, d time.Duration) {
@@ -110,12 +110,16 @@ func (s *Supervisor) session(ctx context.Context) bool {
 		return false
 	}
 	defer l.close()
-	if !s.readAll(ctx, l) {
+	if err := s.find(ctx, l); err != nil {
 		return false
 	}
-	s.setLink(l)
+	s.setLink(l) // whoever waits need not wait for the state of all
 	defer s.setLink(nil)
-	s.listen(ctx, l)
+	s.readUnread(ctx, l)
+	if !l.isLost() {
+		s.tellWhole()
+		s.listen(ctx, l)
+	}
 	return true
 }
 

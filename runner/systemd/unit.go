@@ -42,9 +42,10 @@ func (u *unit) shout() {
 // isLoaded says whether systemd knows the unit, as far as we have heard.
 func (u *unit) isLoaded() bool { return u.v.isLoaded() }
 
-// heard takes in a change of one interface and says whether there is something new. Changes of Service come right
-// before those of Unit, and only together they are true.
-func (u *unit) heard(face string, at dbus.Sequence, p map[string]dbus.Variant) bool {
+// heard takes in a change of one interface and says whether there is something new, or that to be confirmed by reading.
+// Changes of Service come right before those of Unit, and only together they are true. That a service has ended may be
+// said on the way to its restart.
+func (u *unit) heard(face string, at dbus.Sequence, p map[string]dbus.Variant) (news, confirm bool) {
 	switch {
 	case face == serviceFace && at > u.otherAt:
 		u.next, u.otherAt = u.next.withService(p), at
@@ -53,22 +54,29 @@ func (u *unit) heard(face string, at dbus.Sequence, p map[string]dbus.Variant) b
 		if !u.next.isLoaded() && u.next.active != "inactive" {
 			u.next.load = "loaded" // which is not told
 		}
+		if u.next.down() && !u.v.down() {
+			return false, true
+		}
 		u.v = u.next
-		return true
+		return true, false
 	}
-	return false
+	return false, false
 }
 
 // took takes in an answer; one that is older than what is known already changes nothing.
 func (u *unit) took(r reading) {
+	before := u.next
 	if r.otherAt > u.otherAt {
 		u.next, u.otherAt = u.next.withService(r.service), r.otherAt
 	}
 	if r.unitAt > u.unitAt {
 		u.next, u.unitAt = u.next.withUnit(r.unit), r.unitAt
 	}
+	if !u.ours {
+		get(r.unit, "LoadState", &u.next.load) // nothing else tells it, and reading a unit that rests ends with its removal
+	}
 	if u.next.load == "not-found" {
-		u.next = u.v.gone()
+		u.next = before.gone()
 		u.next.load = "not-found"
 	}
 	u.v = u.next
@@ -76,9 +84,9 @@ func (u *unit) took(r reading) {
 
 // forgotten says that systemd has no such unit any more. One of somebody else's may still have its file.
 func (u *unit) forgotten() {
-	u.v = u.v.gone()
+	u.next = u.next.gone()
 	if u.ours {
-		u.v.load = ""
+		u.next.load = ""
 	}
-	u.next = u.v
+	u.v = u.next
 }

@@ -11,18 +11,14 @@ import (
 	"hookd/runner"
 )
 
-// readAll finds our units and reads the state of all that are watched. It is true if systemd has answered.
-func (s *Supervisor) readAll(ctx context.Context, l *link) bool {
+// find looks for our units, and has the state of all that are watched read.
+func (s *Supervisor) find(ctx context.Context, l *link) error {
 	found, err := l.sd.ListUnitsByPatternsContext(ctx, nil, []string{pattern(s.prefix)})
 	if err != nil {
-		return false
+		return err
 	}
 	s.beginAnew(found)
-	s.readUnread(ctx, l)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.tellWhole()
-	return !l.isLost()
+	return nil
 }
 
 // pattern is a glob that all our units match.
@@ -64,6 +60,8 @@ func (s *Supervisor) markAll() {
 
 // tellWhole puts everything among the news. Those who have gone are there already, and stay.
 func (s *Supervisor) tellWhole() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	s.whole = true
 	for _, u := range s.units {
 		u.said = view{}
@@ -127,8 +125,13 @@ func (s *Supervisor) removed(sig *dbus.Signal) *unit {
 // hearChange takes in a change. A unit with a name of ours that we did not start is looked at once it does something.
 func (s *Supervisor) hearChange(sig *dbus.Signal, face string, changed map[string]dbus.Variant) {
 	if u := s.units[sig.Path]; u != nil {
-		if u.heard(face, sig.Sequence, changed) {
+		news, confirm := u.heard(face, sig.Sequence, changed)
+		if news {
 			s.note(u)
+		}
+		if confirm {
+			s.unread[sig.Path] = u.name
+			wakeUp(s.look)
 		}
 		return
 	}
