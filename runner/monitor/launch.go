@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -63,7 +64,11 @@ const orphanPatience = 5 * time.Second
 // clear ends what a dead monitor has left behind and takes its files away. Who calls has taken the lock. An error says
 // that something lives on; then the files stay.
 func (s *Supervisor) clear(ctx context.Context, key string, r record) error {
-	k := newKilling(killRule{Signal: r.Signal, Final: int32(unix.SIGKILL)}, r.Group)
+	service := ""
+	if r.Group != "" {
+		service = filepath.Join(r.Group, serviceGroup)
+	}
+	k := newKilling(killRule{Signal: r.Signal, Final: int32(unix.SIGKILL)}, service)
 	patience := orphanPatience
 	if r.StopTimeout > 0 {
 		patience = min(patience, r.StopTimeout)
@@ -90,31 +95,29 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// orphans lists what lives of a service whose monitor is dead: those in its group, those that carry the mark of its start,
-// the main process, which is known by the time of its start as well, and what descends from all these.
+// orphans lists what lives of a service whose monitor is dead: the main process, which is known by the time of its start
+// as well, those in its group or, where there is none, those that carry the mark of its start, and all their descendants.
 func (r record) orphans() map[int]uint64 {
 	known := map[int]uint64{}
 	if r.Invocation == "" || r.Last != nil {
 		return known // it had not begun, or was ended whole
 	}
+	all := procs.All()
+	if p, there := all[r.Main]; there && p.Start == r.Start {
+		known[r.Main] = p.Start
+	}
 	if r.Group != "" {
 		for _, pid := range procs.Cgroup(filepath.Join(r.Group, serviceGroup)).Members() {
-			p, _ := procs.Of(pid)
-			known[pid] = p.Start
+			known[pid] = all[pid].Start
 		}
-		return known
-	}
-	all := procs.All()
-	for pid, p := range all {
-		if pid == r.Main && p.Start == r.Start || procs.Carries(pid, "INVOCATION_ID="+r.Invocation) {
-			known[pid] = p.Start
+	} else {
+		for pid, p := range all {
+			if procs.Carries(pid, "INVOCATION_ID="+r.Invocation) {
+				known[pid] = p.Start
+			}
 		}
 	}
 	procs.Adopt(all, known)
-	for pid := range known {
-		if all[pid].Zombie || pid == os.Getpid() {
-			delete(known, pid)
-		}
-	}
+	maps.DeleteFunc(known, func(pid int, _ uint64) bool { return all[pid].Zombie || pid == os.Getpid() })
 	return known
 }

@@ -19,8 +19,8 @@ type ending struct {
 	exited bool // with the status
 }
 
-// The words of systemd that this supervisor has reason to say. One says "protocol" of a service that ended well before it was
-// ready.
+// The words of systemd that this supervisor has reason to say. "protocol" is said of a service that ended well before it
+// was ready.
 const (
 	success   = "success"
 	exitCode  = "exit-code"
