@@ -1,6 +1,7 @@
 package monitor
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -124,6 +125,14 @@ type startLimit struct {
 
 	began time.Time
 	count int
+}
+
+// String says what is allowed: 5 times within 10s.
+func (l *startLimit) String() string {
+	if l.Forever {
+		return fmt.Sprintf("%d times", l.Burst)
+	}
+	return fmt.Sprintf("%d times within %s", l.Burst, l.Interval)
 }
 
 // allow counts a start, and says whether it may be.

@@ -35,7 +35,6 @@ type service struct {
 // attempt is one start of the program and what became of it.
 type attempt struct {
 	spawned
-	start   uint64
 	ready   bool
 	entered chan trouble // one value
 	begun   bool         // it was there
@@ -102,7 +101,7 @@ func (s *service) enter(p runner.Phase) {
 func (s *service) begin() {
 	if !s.settings.Limit.allow(time.Now()) {
 		s.now.Result = limitHit
-		s.now.Reason = fmt.Sprintf("it was started %d times within %s", s.settings.Limit.Burst, s.settings.Limit.Interval)
+		s.now.Reason = "it was started " + s.settings.Limit.String()
 		s.over(runner.Broken)
 		return
 	}
@@ -137,10 +136,11 @@ func (s *service) launch() error {
 	}
 	r := &attempt{spawned: sp, entered: make(chan trouble, 1)}
 	go func() { r.entered <- sp.entered() }() // ends with the exec, or with the process
+	s.run = r
 	p, _ := procs.Of(sp.pid)
-	r.start, s.run = p.Start, r
 	s.record.Main, s.record.Start = sp.pid, p.Start
-	return s.record.write(s.lock)
+	s.record.write(s.lock) // if this fails the mark and the group still tell
+	return nil
 }
 
 // begun is called when the program runs or could not be run.

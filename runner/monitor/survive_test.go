@@ -271,7 +271,7 @@ func TestS9Literal(t *testing.T) {
 func TestS8NothingLeaks(t *testing.T) {
 	t.Setenv("LD_PRELOAD_X", "secret")
 	h := newHost(t, t.TempDir(), true)
-	spec := shell("leak", "env; ls -l /proc/$$/fd; grep -E 'SigIgn|SigBlk' /proc/$$/status; umask; pwd")
+	spec := shell("leak", "env; ls -l /proc/$$/fd; grep -E 'SigIgn|SigBlk' /proc/$$/status; umask; pwd; echo files $(ulimit -Sn)")
 	spec.Env = append(spec.Env, "PASSWORD=hunter2")
 	spec.Args = append(spec.Args, "sh")
 	if err := h.start(spec); err != nil {
@@ -289,6 +289,9 @@ func TestS8NothingLeaks(t *testing.T) {
 		if !strings.Contains(got, yes) {
 			t.Errorf("%q is not in %s", yes, got)
 		}
+	}
+	if mine, err := exec.Command("sh", "-c", "echo files $(ulimit -Sn)").Output(); err != nil || !strings.Contains(got, string(mine)) {
+		t.Errorf("not %q, %v: %s", mine, err, got)
 	}
 	long := shell("visible", "exec sleep 1000")
 	long.Env = append(long.Env, "PASSWORD=hunter2")
