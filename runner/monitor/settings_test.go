@@ -11,6 +11,8 @@ import (
 	"hookd/runner"
 )
 
+var _ runner.Supervisor = (*Supervisor)(nil)
+
 func settingsWith(t *testing.T, d ...hookspec.Directive) *settings {
 	t.Helper()
 	s, err := settingsOf(runner.ServiceSpec{Args: []string{"/bin/true"}, Directives: d}, 0, 0)
