@@ -216,7 +216,7 @@ func TestFishComplete(t *testing.T) {
 	need(t, "fish")
 	_, env := workplace(t)
 	for line, want := range map[string]string{
-		"hookctl stat":                       "status\tshow how hookd is\n",
+		"hookctl stat":                       "status\tshow how hookd is, or a service\n",
 		"hookctl emit interface.state to=ro": "to=routable\n",
 		"hookctl emit 'link.up' mt":          "mtu=\tthe largest packet, in bytes\n",
 		"hookctl new ":                       "",
@@ -247,7 +247,7 @@ func TestCompletionCommand(t *testing.T) {
 		{"__complete", 0, ""},
 		{"__complete --nosuch \x00 ", 0, ""},
 		{"__complete --hooks /nosuch show ", 0, ""},
-		{"__complete stat", 0, "status\tshow how hookd is\n"},
+		{"__complete stat", 0, "status\tshow how hookd is, or a service\n"},
 	} {
 		var out, err bytes.Buffer
 		status := hookctl.Main(strings.Split(test.line, " "), hookspec.TrustOf(), &out, &err)
