@@ -297,7 +297,7 @@ func TestServiceStartedByAnEvent(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := build(t, "vpn: Type=service; On=user.go; StopOn=user.halt")
 		r := p.wait(t, "user.go")
-		if got := results(r); got != "vpn done it is started by the supervisor" {
+		if got := results(r); got != "vpn done it is being started" {
 			t.Error(got)
 		}
 		p.story(t, "vpn:starting(user.go) vpn:started(user.go)")
@@ -419,7 +419,7 @@ func TestManage(t *testing.T) {
 		p.world.set("gw", hookspec.Fact{Why: "no route to gw"})
 		for _, c := range []struct{ hook, params, want string }{
 			{"vpn", "", "it needs the parameter site, which is not given; While=default-route does not hold"},
-			{"vpn", "site=a", "ConditionReachable=gw: no route to gw"},
+			{"vpn", "site=a", "ConditionReachable=gw: no route to gw; While=default-route does not hold"},
 			{"one", "", "one is no service: it has no Type=service"},
 			{"two", "", "there is no hook two in force"},
 		} {

@@ -85,7 +85,7 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 	if s.hook.Unit != nil {
 		r.followUnits()
 	}
-	return "it is started by the supervisor", nil
+	return "it is being started", nil
 }
 
 // causeOf is the word for the events of a service.
@@ -431,7 +431,7 @@ func (r *Runner) unmetNow(s *service, why string, again bool) {
 	}
 	if s.want != nil && s.want.once {
 		s.want, s.unmet = s.want.before, ""
-		s.reply(why)
+		s.reply(r.withoutState(s.hook, why))
 		r.judge(s.id.Hook)
 	}
 	r.attend(s)

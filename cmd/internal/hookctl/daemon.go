@@ -173,7 +173,8 @@ func (a *app) status(c *cli.Context) error {
 		{"runs", fmt.Sprintf("%d so far; %d wait, %s under way", s.Runs, s.Waiting, count(s.Running, "job"))},
 		{"held", held(s)},
 		{"executor", s.Executor},
-		{"services", fmt.Sprintf("%d run, %d wanted, of these %d missing; by %s", s.Services.Running, s.Services.Wanted, s.Services.Missing, plain(s.Services.By))},
+		{"services", fmt.Sprintf("%d run, %d wanted, of these %d missing", s.Services.Running, s.Services.Wanted, s.Services.Missing)},
+		{"supervisor", plain(s.Services.By)},
 		{"files", plain(s.Files)},
 		{"state", events.Show(s.State)},
 	}

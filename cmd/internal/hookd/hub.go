@@ -78,7 +78,7 @@ func (w *watcher) give(r control.Record) {
 // Arrived implements runner.Observer.
 func (h *hub) Arrived(a runner.Arrival) {
 	e := a.Event
-	h.log.Debug("event", "event", e.String(), "source", e.Source, "run", a.Run, "late", a.Late)
+	h.log.Log(context.Background(), levelOf(e), "event", "event", e.String(), "source", e.Source, "run", a.Run, "late", a.Late)
 	r := control.Record{Kind: "event", Event: &e, Run: a.Run, Late: a.Late, Settling: a.Settling}
 	for _, f := range a.Refused {
 		if f.Matched {
@@ -87,6 +87,17 @@ func (h *hub) Arrived(a runner.Arrival) {
 		}
 	}
 	h.publish(e, r)
+}
+
+// levelOf is how much an event matters in the log: what becomes of services is what people look for.
+func levelOf(e events.Event) slog.Level {
+	switch {
+	case e.Name == "service.failed":
+		return slog.LevelWarn
+	case e.Family() == "service":
+		return slog.LevelInfo
+	}
+	return slog.LevelDebug
 }
 
 // JobEnded implements runner.Observer.
