@@ -69,6 +69,7 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 	case live && old != nil && job.Hook.WhenBusy != hookspec.BusyRestart && !w.renew:
 		old.state = old.state && w.state // an event outlasts the states
 		r.keepService(s)
+		r.attend(s)
 		return "it runs already", nil
 	case live && old == nil && s.told.Phase.up() && !s.ours:
 		w.renew = false
