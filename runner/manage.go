@@ -117,7 +117,7 @@ func (r *Runner) askStart(h *hookspec.Hook, params []events.Param, anew bool) ([
 			return r.askRestart(running), nil
 		}
 	}
-	e := r.askedEvent(h, params)
+	e, held := r.askedEvent(h, params)
 	job, why := h.Start(e)
 	if why != "" {
 		return nil, fmt.Errorf("%s", r.withoutState(h, why))
@@ -126,7 +126,7 @@ func (r *Runner) askStart(h *hookspec.Hook, params []events.Param, anew bool) ([
 	if s := r.services[ServiceID{h.Name, job.Instance}]; s != nil {
 		before = s.want
 	}
-	if _, err := r.raise(job, want{event: e, why: "hookctl start", once: true, renew: anew, before: before}); err != nil {
+	if _, err := r.raise(job, want{event: e, why: "hookctl start", state: held, once: true, renew: anew, before: before}); err != nil {
 		return nil, err
 	}
 	return []*asking{r.services[ServiceID{h.Name, job.Instance}].wait(true)}, nil
@@ -169,15 +169,15 @@ func (r *Runner) notHeld(h *hookspec.Hook) string {
 	return text + " does not hold"
 }
 
-// askedEvent is what a service is started for by hand.
-func (r *Runner) askedEvent(h *hookspec.Hook, params []events.Param) events.Event {
-	e := askedFor(params, r.now())
+// askedEvent is what a service is started for by hand: a state of While= if one holds, with which it goes again.
+func (r *Runner) askedEvent(h *hookspec.Hook, params []events.Param) (e events.Event, held bool) {
+	e = askedFor(params, r.now())
 	if job, why := h.Start(e); why == "" || len(params) == 0 {
 		if held, holds := r.decisive(ServiceID{h.Name, job.Instance}); holds {
-			return held.event
+			return held.event, true
 		}
 	}
-	return e
+	return e, false
 }
 
 // askedFor is the event of who asks by hand.

@@ -52,8 +52,22 @@ type want struct {
 type operation struct {
 	start  bool
 	cancel context.CancelFunc
+	off    bool   // it was called off
 	before string // the invocation when it began
 	over   bool   // it was said to be done, and no state was told yet
+}
+
+// callOff gives up a start that has not ended.
+func (s *service) callOff() {
+	if s.op != nil && s.op.start {
+		s.op.off = true
+		s.op.cancel()
+	}
+}
+
+// doubtful says whether nobody would know what came of it if hookd ended now. A start goes on as it was meant.
+func (s *service) doubtful() bool {
+	return s.doubt || s.op != nil && !s.op.over && (!s.op.start || s.op.off)
 }
 
 // up says whether there is something to be stopped.
@@ -232,12 +246,14 @@ type savedService struct {
 	Barred bool          `json:"barred,omitempty"`
 	Ours   bool          `json:"ours,omitempty"`
 	Owes   bool          `json:"owes,omitempty"`
+	Doubt  bool          `json:"doubt,omitempty"`
 	Told   ServiceState  `json:"told"`
 	Gone   bool          `json:"gone,omitempty"`
 }
 
 func (s *service) save() *savedService {
-	out := &savedService{ID: s.id, Cause: s.cause, Barred: s.barred, Ours: s.ours, Owes: s.owes, Told: s.told, Gone: s.idle()}
+	out := &savedService{ID: s.id, Cause: s.cause, Barred: s.barred, Ours: s.ours, Owes: s.owes,
+		Doubt: s.doubtful(), Told: s.told, Gone: s.idle()}
 	if w := s.want; w != nil && !w.once {
 		out.Event, out.Run, out.Why, out.State, out.Spent, out.Renew = &w.event, w.run, w.why, w.state, w.spent, w.renew
 	}
@@ -252,7 +268,7 @@ func (s *savedService) text() string {
 
 // service makes of what was saved the service again; hook is the one in force, or nil.
 func (s *savedService) service(hook *hookspec.Hook) *service {
-	out := &service{id: s.ID, hook: hook, cause: s.Cause, barred: s.Barred, ours: s.Ours, owes: s.Owes, told: s.Told}
+	out := &service{id: s.ID, hook: hook, cause: s.Cause, barred: s.Barred, ours: s.Ours, owes: s.Owes, doubt: s.Doubt, told: s.Told}
 	switch {
 	case s.Event != nil && hook == nil:
 		out.cause, out.chain = "removed", nil

@@ -78,9 +78,7 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 	}
 	s.want, s.cause, s.chain = &w, causeOf(w), w.event.Cause
 	s.unmet, s.look, s.tries = "", false, 0
-	if s.op != nil && s.op.start {
-		s.op.cancel()
-	}
+	s.callOff()
 	r.keepService(s)
 	r.attend(s)
 	if s.hook.Unit != nil {
@@ -92,10 +90,10 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 // causeOf is the word for the events of a service.
 func causeOf(w want) string {
 	switch {
-	case w.state:
-		return "while"
 	case w.once:
 		return "hookctl"
+	case w.state:
+		return "while"
 	}
 	return w.event.Name
 }
@@ -108,9 +106,7 @@ func (r *Runner) lower(s *service, cause string, chain []events.Cause, bar bool)
 		s.cause, s.chain = cause, chain
 	}
 	s.want, s.unmet, s.due = nil, "", time.Time{}
-	if s.op != nil && s.op.start {
-		s.op.cancel()
-	}
+	s.callOff()
 	r.keepService(s)
 	r.attend(s)
 }
@@ -220,7 +216,7 @@ func (r *Runner) swapServices() {
 
 // begin judges the conditions of a service and starts it, in a goroutine that ends with it.
 func (r *Runner) begin(s *service) {
-	s.look = false
+	s.look, s.doubt = false, false
 	job, why := s.hook.Start(s.want.event)
 	if why == "" {
 		why = r.needs(r.set.Needs(s.hook))
@@ -295,6 +291,7 @@ func (r *Runner) halt(s *service) {
 	ctx, cancel := context.WithCancel(r.ops)
 	op := &operation{cancel: cancel}
 	s.op = op
+	r.keepService(s)
 	r.write()
 	r.operate(s, func() opEnd {
 		defer cancel()
@@ -324,8 +321,9 @@ func (r *Runner) operate(s *service, do func() opEnd) {
 func (r *Runner) operationEnded(s *service, end opEnd) {
 	r.operations--
 	switch {
-	case end.canceled:
-		s.op, s.doubt = nil, end.op.start
+	case end.canceled: // called off, or hookd ends
+		s.doubt = s.doubtful()
+		s.op = nil
 	case end.unmet != "":
 		s.op = nil
 		r.unmetNow(s, end.unmet, end.again)
@@ -506,12 +504,18 @@ func (r *Runner) hearServices(states []ServiceState, whole bool) {
 	r.attendAll()
 }
 
-// serviceOf finds the service that a state is of. One that nobody remembers is taken over if its hook is there.
+// serviceOf finds the service that a state is of. One that nobody remembers is taken over: as its hook says, or to be
+// stopped when that is gone, for nobody else would.
 func (r *Runner) serviceOf(id ServiceID) *service {
 	if s := r.services[id]; s != nil {
 		return s
 	}
 	h := r.set.Hook(id.Hook)
+	if h == nil && !r.set.Has(id.Hook) && !r.supervised { // later it may be a unit of somebody else, that is not followed any more
+		s := r.service(id, nil)
+		s.ours, s.cause = true, "removed"
+		return s
+	}
 	if h == nil || !h.Service {
 		return nil
 	}
@@ -533,7 +537,7 @@ func (r *Runner) see(s *service, now ServiceState) {
 	s.told = now
 	if now.Phase.up() {
 		r.takeOver(s)
-	} else if now.Phase.down() && old.Phase.up() && s.op == nil {
+	} else if old.Phase.up() && s.op == nil && (!s.doubt || !s.ours) {
 		r.spend(s)
 	}
 	halting := s.op != nil && !s.op.start
@@ -551,6 +555,7 @@ func (r *Runner) see(s *service, now ServiceState) {
 	for _, c := range chapters {
 		if c.word == "stopping" {
 			c.restarting = c.restarting || s.want != nil && !s.want.spent
+			c.cause = cmp.Or(c.cause, s.endCause())
 		}
 		r.tell(s, c)
 	}
