@@ -21,7 +21,11 @@ func (r *Runner) resume(s *Saved) {
 	}
 	r.forget()
 	for _, saved := range s.services {
-		r.services[saved.ID] = saved.service(r.set.Hook(saved.ID.Hook))
+		s := saved.service(r.set.Hook(saved.ID.Hook))
+		r.services[saved.ID] = s
+		if !r.set.Has(saved.ID.Hook) {
+			r.lower(s, "removed", nil, false)
+		}
 	}
 	for _, run := range s.runs {
 		r.resumeRun(run)

@@ -111,8 +111,12 @@ func open(t *testing.T, s script, follow bool, hooks ...string) *theatre {
 }
 
 func openWith(t *testing.T, s script, opt Options, hooks ...string) *theatre {
+	return openSet(t, s, opt, setOf(t, hooks))
+}
+
+func openSet(t *testing.T, s script, opt Options, set *hookspec.Set) *theatre {
 	th := &theatre{stage: &stage{script: s, played: map[string]int{}}}
-	th.runner = New(th.stage, th.stage, setOf(t, hooks), opt)
+	th.runner = New(th.stage, th.stage, set, opt)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { th.runner.Run(ctx); close(ended) }()

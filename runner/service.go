@@ -85,10 +85,11 @@ const (
 	halt
 )
 
-// next decides. A service that runs for nobody is stopped if it is ours; what is left of one that broke is taken away.
+// next decides. A service that runs for nobody is stopped if it is ours; what is left of one that broke is taken away. One
+// whose hook has faults since hookd started goes on as it is.
 func (s *service) next() move {
 	switch {
-	case s.op != nil:
+	case s.op != nil, s.want != nil && s.hook == nil:
 		return wait
 	case s.doubt && s.ours:
 		return halt
@@ -269,10 +270,7 @@ func (s *savedService) text() string {
 // service makes of what was saved the service again; hook is the one in force, or nil.
 func (s *savedService) service(hook *hookspec.Hook) *service {
 	out := &service{id: s.ID, hook: hook, cause: s.Cause, barred: s.Barred, ours: s.Ours, owes: s.Owes, doubt: s.Doubt, told: s.Told}
-	switch {
-	case s.Event != nil && hook == nil:
-		out.cause, out.chain = "removed", nil
-	case s.Event != nil:
+	if s.Event != nil {
 		out.want = &want{event: *s.Event, run: s.Run, why: s.Why, state: s.State, spent: s.Spent, renew: s.Renew}
 		out.chain = s.Event.Cause
 	}

@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -598,6 +599,50 @@ func TestServiceWithoutAFile(t *testing.T) {
 		p.theatre.stop()
 		p = buildWith(t, g, Options{Journal: j, Saved: Restore(j.records)})
 		p.story(t, "vpn:stopping(removed) vpn:stopped(removed success)")
+	})
+}
+
+// TestServiceWhoseFileHasFaults goes on, also when hookd is started anew and knows no earlier version.
+func TestServiceWhoseFileHasFaults(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, j := newRig(), &memory{}
+		p := buildWith(t, g, Options{Journal: j}, "vpn: Type=service; On=user.go")
+		p.submit(t, "user.go")
+		p.story(t, "vpn:starting(user.go) vpn:started(user.go)")
+		p.theatre.stop()
+		broken := setOf(t, nil)
+		broken.Entries = []hookspec.Entry{{Name: "vpn", State: hookspec.StateRefused}}
+		q := &plant{theatre: openSet(t, script{}, Options{Journal: j, Saved: Restore(j.records), Supervisor: g, Trust: hookspec.TrustOf(), FollowUps: true}, broken), rig: g}
+		go g.Run(t.Context(), q.runner.Supervise(t.Context()))
+		q.runner.Ready(t.Context())
+		q.story(t, "")
+		q.runner.Swap(t.Context(), setOf(t, []string{"vpn: Type=service; On=user.go"}))
+		q.story(t, "")
+		q.runner.Manage(t.Context(), VerbStop, "vpn", nil)
+		q.story(t, "vpn:stopping(hookctl) vpn:stopped(hookctl success)")
+		q.theatre.stop()
+	})
+}
+
+// TestRestartKeepsToItsState: a hookd that is started anew reads parameters in another order, and restarts nothing.
+func TestRestartKeepsToItsState(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, j := newRig(), &memory{}
+		hooks := []string{"vpn: Type=service; While=default-route; WhenBusy=restart"}
+		p := buildWith(t, g, Options{Journal: j}, hooks...)
+		p.happens(t, "default-route.added metric=1 gateway=192.0.2.1 interface=a family=ipv4")
+		p.story(t, "vpn:starting(while) vpn:started(while)")
+		p.theatre.stop()
+		text, err := json.Marshal(j.records)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again []Record
+		if err := json.Unmarshal(text, &again); err != nil {
+			t.Fatal(err)
+		}
+		p = buildWith(t, g, Options{Journal: j, Saved: Restore(again)}, hooks...)
+		p.story(t, "")
 	})
 }
 

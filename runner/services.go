@@ -100,7 +100,7 @@ func causeOf(w want) string {
 
 // lower has a service not wanted any more.
 func (r *Runner) lower(s *service, cause string, chain []events.Cause, bar bool) {
-	held := len(r.holding[s.id.Hook]) > 0
+	_, held := r.decisive(s.id)
 	s.barred = bar && held
 	if s.want != nil || s.cause == "" {
 		s.cause, s.chain = cause, chain

@@ -147,9 +147,15 @@ func (r *Runner) differs(s *service, held holding, holds bool) bool {
 	case !holds:
 		return s.want.state
 	case s.want.state && held.job.Hook.WhenBusy == hookspec.BusyRestart && !s.want.spent:
-		return !slices.Equal(held.event.Params, s.want.event.Params)
+		return !sameParams(held.event, s.want.event)
 	}
 	return false
+}
+
+// sameParams compares in whichever order: the journal keeps none.
+func sameParams(a, b events.Event) bool {
+	have := func(p events.Param) bool { v, there := b.Get(p.Key); return there && v == p.Value }
+	return len(a.Params) == len(b.Params) && !slices.ContainsFunc(a.Params, func(p events.Param) bool { return !have(p) })
 }
 
 // decisive is the state that a service runs for: the one it was started with as long as it holds, else the first.
