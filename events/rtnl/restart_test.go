@@ -60,6 +60,7 @@ func TestNetnsRestart(t *testing.T) {
 	k.ip("address add 192.0.2.1/24 dev a")
 	k.ip("address add 192.0.2.9 peer 198.51.100.1/32 dev a")
 	k.ip("-6 address add 2001:db8::1/64 dev a nodad")
+	k.until("address.added a 2001:db8::1/64")
 	k.ip("route add default via 192.0.2.254 dev a metric 100")
 	k.ip("-6 route add default dev a")
 	k.ip("link add name old type bridge")
