@@ -153,21 +153,17 @@ func (w *world) set(what string, f hookspec.Fact) {
 	w.facts[what] = f
 }
 
-func (w *world) Reachable(_ context.Context, host string) hookspec.Fact {
+func (w *world) look(what string) hookspec.Fact {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
-	return w.facts[host]
+	return w.facts[what]
 }
-func (w *world) PathExists(_ context.Context, path string) hookspec.Fact {
-	return w.Reachable(nil, path)
-}
-func (w *world) UnitActive(_ context.Context, unit string) hookspec.Fact {
-	return w.Reachable(nil, unit)
-}
-func (w *world) InterfaceUp(_ context.Context, name string) hookspec.Fact {
-	return w.Reachable(nil, name)
-}
+
+func (w *world) Reachable(_ context.Context, host string) hookspec.Fact   { return w.look(host) }
+func (w *world) PathExists(_ context.Context, path string) hookspec.Fact  { return w.look(path) }
+func (w *world) UnitActive(_ context.Context, unit string) hookspec.Fact  { return w.look(unit) }
+func (w *world) InterfaceUp(_ context.Context, name string) hookspec.Fact { return w.look(name) }
 
 // plant is a running runner with a rig.
 type plant struct {
