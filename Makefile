@@ -29,10 +29,11 @@ run: build
 	@echo
 	@echo 'hookd runs with examples/first. In another terminal, here:'
 	@echo '    bin/hookctl --socket run/control.sock emit user.hello name=you --wait'
+	@echo '    bin/hookctl --socket run/control.sock start counter'
 	@echo '    bin/hookctl --socket run/control.sock watch'
 	@echo 'Control-C ends it.'
 	@echo
-	@bin/hookd --hooks examples/first --state run
+	@bin/hookd --hooks examples/first --state run --executor process
 
 test:
 	@$(GO) test -tags $(TAGS) -count=1 -run TestLevels -v ./internal/booted | grep -E '^ *(level|FAIL|---)' 

@@ -203,13 +203,14 @@ func TestManualExamples(t *testing.T) {
 // TestExamples runs the examples that only speak for the events that they are there for.
 func TestExamples(t *testing.T) {
 	const dir = "../examples/first"
-	exampleSet(t, dir, 4)
+	exampleSet(t, dir, 6)
 	for event, want := range map[string]string{
 		"link.up interface=eth0 type=ether mtu=1500":                                   "  eth0 is up (type ether, mtu 1500)\n",
 		"interface.state interface=eth0 from=carrier to=routable":                      "  eth0 went from carrier to routable\n",
 		"address.added interface=eth0 address=192.0.2.1 prefix-length=24 scope=global": "  eth0 can be reached at 192.0.2.1/24\n",
-		"user.hello":                           "  hello, world\n",
-		"hook.finished hook=hello result=done": "  the greeting is done\n",
+		"user.hello":                                    "  hello, world\n",
+		"hook.finished hook=hello result=done":          "  the greeting is done\n",
+		"service.started service=counter cause=hookctl": "  the counter: service.started, for hookctl\n",
 	} {
 		var out bytes.Buffer
 		args := append([]string{"--hooks", dir, "test", "--run"}, strings.Fields(event)...)

@@ -78,7 +78,7 @@ func (w *watcher) give(r control.Record) {
 // Arrived implements runner.Observer.
 func (h *hub) Arrived(a runner.Arrival) {
 	e := a.Event
-	h.log.Log(context.Background(), levelOf(e), "event", "event", e.String(), "source", e.Source, "run", a.Run, "late", a.Late)
+	h.logEvent(a)
 	r := control.Record{Kind: "event", Event: &e, Run: a.Run, Late: a.Late, Settling: a.Settling}
 	for _, f := range a.Refused {
 		if f.Matched {
@@ -89,15 +89,21 @@ func (h *hub) Arrived(a runner.Arrival) {
 	h.publish(e, r)
 }
 
-// levelOf is how much an event matters in the log: what becomes of services is what people look for.
-func levelOf(e events.Event) slog.Level {
-	switch {
-	case e.Name == "service.failed":
-		return slog.LevelWarn
-	case e.Family() == "service":
-		return slog.LevelInfo
+// logEvent tells of all events on the level debug. What becomes of services is what people look for.
+func (h *hub) logEvent(a runner.Arrival) {
+	e := a.Event
+	if e.Family() != "service" || !e.Real() || a.Late != "" {
+		h.log.Debug("event", "event", e.String(), "source", e.Source, "run", a.Run, "late", a.Late)
+		return
 	}
-	return slog.LevelDebug
+	level, args := slog.LevelInfo, []any{}
+	if e.Name == "service.failed" {
+		level = slog.LevelWarn
+	}
+	for _, p := range e.Params {
+		args = append(args, p.Key, p.Value)
+	}
+	h.log.Log(context.Background(), level, strings.Replace(e.Name, ".", " ", 1), args...)
 }
 
 // JobEnded implements runner.Observer.
