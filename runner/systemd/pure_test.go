@@ -164,7 +164,7 @@ func TestState(t *testing.T) {
 		"reloading":  {view{}.withUnit(unit("reloading", "reload", 5)), true, runner.ServiceState{Phase: runner.Running}},
 		"restarting": {view{}.withService(exit("exit-code", 1, 3, 1, 0)).withUnit(unit("activating", "auto-restart", 0)), true, runner.ServiceState{Phase: runner.Restarting, Result: "exit-code", ExitStatus: &three, Restarts: 1}},
 		"failed":     {view{}.withService(exit("signal", 2, 9, 0, 0)).withUnit(unit("failed", "failed", 0)), true, runner.ServiceState{Phase: runner.Broken, Result: "signal", Signal: "SIGKILL"}},
-		"limit": {view{}.withService(exit("exit-code", 1, 3, 5, 0)).withUnit(unit("activating", "auto-restart", 0)).withUnit(unit("failed", "failed", 0)), true,
+		"limit": {view{}.withService(exit("exit-code", 1, 3, 5, 0)).withUnit(unit("failed", "failed", 0)).after(view{}.withService(exit("", 0, 0, 4, 0)).withUnit(unit("active", "running", 0))), true,
 			runner.ServiceState{Phase: runner.Broken, Result: "start-limit-hit", Reason: "it exited with status 3, too often in a short time", ExitStatus: &three, Restarts: 5}},
 		"reset": {view{}.withService(exit("exit-code", 1, 3, 0, 0)).withUnit(unit("failed", "failed", 0)).withService(exit("success", 1, 3, 0, 0)).withUnit(unit("inactive", "dead", 0)), true,
 			runner.ServiceState{Phase: runner.Inactive, Result: "exit-code", ExitStatus: &three}},

@@ -29,7 +29,6 @@ type view struct {
 
 // withUnit is v after properties of the interface Unit. PID 1 sends all that may change at once.
 func (v view) withUnit(p map[string]dbus.Variant) view {
-	was := v
 	get(p, "LoadState", &v.load)
 	get(p, "ActiveState", &v.active)
 	get(p, "SubState", &v.sub)
@@ -48,23 +47,28 @@ func (v view) withUnit(p map[string]dbus.Variant) view {
 	if get(p, "StateChangeTimestamp", &usec); usec != 0 {
 		v.since = time.UnixMicro(int64(usec))
 	}
-	v.limit = v.active == "failed" && (was.limit || v.refused(was))
 	return v
+}
+
+// after is v as it follows another view of the same unit.
+func (v view) after(was view) view {
+	v.limit = v.active == "failed" && (was.limit && was.invocation == v.invocation || v.refused(was))
+	return v
+}
+
+// refused says that a failed service was not restarted because of its start limit; systemd keeps the result of the last
+// crash in this case. A restart that was refused is counted, and makes no new invocation. Where the last run was not
+// seen, the number of restarts has to tell.
+func (v view) refused(was view) bool {
+	if v.invocation == was.invocation {
+		return was.restarting() || v.restarts > was.restarts
+	}
+	return v.burst > 0 && v.restarts >= v.burst && v.restart != "" && v.restart != "no"
 }
 
 // sameState says that a unit that was started has not moved.
 func (v view) sameState(w view) bool {
 	return v.invocation != "" && v.invocation == w.invocation && v.active == w.active && v.sub == w.sub && v.since.Equal(w.since)
-}
-
-// refused says that a failed service was not restarted because of its start limit. systemd keeps the result of the last
-// crash in this case. Seen as it happens, it is what follows auto-restart without a new start; found later, the number of
-// restarts tells.
-func (v view) refused(was view) bool {
-	if was.restarting() {
-		return was.invocation == v.invocation
-	}
-	return was.active == "inactive" && v.burst > 0 && v.restarts >= v.burst && v.restart != "no"
 }
 
 // withService is v after properties of the interface Service. A reset takes the result away before it takes the unit: then

@@ -13,25 +13,22 @@ func (s *Supervisor) Stop(ctx context.Context, id runner.ServiceID) error {
 	defer done()
 	s.beginStop(u)
 	defer s.endStop(u)
-	sent := false
+	e := &ending{s: s, u: u}
 	for {
 		l, err := s.current(ctx)
-		if err == nil {
-			err = s.refresh(ctx, l, u)
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("stop %s: %w", u.name, ctx.Err())
-		}
-		if err != nil && l.isLost() {
-			sent = false
-			continue
-		}
 		if err != nil {
 			return fmt.Errorf("stop %s: %w", u.name, err)
 		}
-		over, err := s.stopStep(ctx, l, u, &sent)
-		if over || err != nil {
-			return err
+		over, err := e.step(ctx, l)
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("stop %s: %w", u.name, ctx.Err())
+		case l.isLost():
+			e.stale = true // the next connection tells how far it has come
+		case err != nil:
+			return fmt.Errorf("stop %s: %w", u.name, err)
+		case over:
+			return nil
 		}
 	}
 }
@@ -61,31 +58,48 @@ func (s *Supervisor) endStop(u *unit) {
 	s.note(u)
 }
 
-// stopStep does what the state of the unit asks for, or waits for it to change.
-func (s *Supervisor) stopStep(ctx context.Context, l *link, u *unit, sent *bool) (over bool, err error) {
-	s.mu.Lock()
-	v, busy, changed := u.v, u.submitting, u.changed
-	s.mu.Unlock()
+// ending is one Stop.
+type ending struct {
+	s     *Supervisor
+	u     *unit
+	last  *link // on which the state was read
+	stale bool  // something was asked of systemd after that
+	sent  bool  // on this connection systemd was asked to stop the unit
+}
+
+// step does what the state of the unit asks for, or waits for it to change.
+func (e *ending) step(ctx context.Context, l *link) (over bool, err error) {
+	if l != e.last || e.stale {
+		e.sent = e.sent && l == e.last
+		if err := e.s.refresh(ctx, l, e.u); err != nil {
+			return false, err
+		}
+		e.last, e.stale = l, false
+	}
+	v, busy, changed := e.look()
 	switch {
 	case busy:
-		err = waitFor(ctx, changed)
-	case v.active == "failed" && v.job == 0 && u.ours:
-		*sent = false
-		err = l.sd.ResetFailedUnitContext(ctx, u.name)
-	case (v.active == "inactive" || v.active == "failed") && v.job == 0:
+		e.stale = true
+		return false, waitFor(ctx, changed)
+	case v.active == "failed" && v.job == 0 && e.u.ours:
+		e.stale = true
+		err = l.sd.ResetFailedUnitContext(ctx, e.u.name)
+	case v.down() && v.job == 0:
 		return true, nil
-	case !*sent || v.up() && v.job == 0:
-		*sent = true
-		_, err = l.sd.StopUnitContext(ctx, u.name, "replace", nil)
+	case !e.sent || v.up() && v.job == 0:
+		e.sent, e.stale = true, true
+		_, err = l.sd.StopUnitContext(ctx, e.u.name, "replace", nil)
 	default:
-		err = waitFor(ctx, changed)
+		return false, waitFor(ctx, changed)
 	}
-	if isError(err, "NoSuchUnit") || l.isLost() {
-		*sent = *sent && !l.isLost()
-		return false, ctx.Err()
+	if isError(err, "NoSuchUnit") {
+		err = nil // it has gone by itself
 	}
-	if err != nil {
-		return false, fmt.Errorf("stop %s: %w", u.name, err)
-	}
-	return false, nil
+	return false, err
+}
+
+func (e *ending) look() (v view, busy bool, changed <-chan struct{}) {
+	e.s.mu.Lock()
+	defer e.s.mu.Unlock()
+	return e.u.v, e.u.submitting, e.u.changed
 }

@@ -57,7 +57,7 @@ func (u *unit) heard(face string, at dbus.Sequence, p map[string]dbus.Variant) (
 		if u.next.down() && !u.v.down() {
 			return false, true
 		}
-		u.v = u.next
+		u.v = u.next.after(u.v)
 		return true, false
 	}
 	return false, false
@@ -79,7 +79,7 @@ func (u *unit) took(r reading) {
 		u.next = before.gone()
 		u.next.load = "not-found"
 	}
-	u.v = u.next
+	u.v = u.next.after(u.v)
 }
 
 // forgotten says that systemd has no such unit any more. One of somebody else's may still have its file.
@@ -88,5 +88,5 @@ func (u *unit) forgotten() {
 	if u.ours {
 		u.next.load = ""
 	}
-	u.v = u.next
+	u.v = u.next.after(u.v)
 }
