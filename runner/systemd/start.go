@@ -64,9 +64,11 @@ type attempt struct {
 	s         *Supervisor
 	u         *unit
 	spec      runner.ServiceSpec
-	stops     int  // that had been asked for when it began
-	submitted bool // systemd was asked to start the unit, and has said yes
-	resets    int  // tries to make systemd forget an earlier run
+	stops     int   // that had been asked for when it began
+	submitted bool  // systemd was asked to start the unit, and has said yes
+	resets    int   // tries to make systemd forget an earlier run
+	last      *link // on which the state was read
+	stale     bool  // something was asked of systemd after that
 }
 
 // step is what a Start does next.
@@ -117,50 +119,44 @@ func (a *attempt) outcome(v view, ours bool) step {
 }
 
 func (a *attempt) run(ctx context.Context) error {
-	var last *link
-	for fresh := true; ; {
+	for {
 		l, err := a.s.current(ctx)
-		if err != nil {
-			return fmt.Errorf("start %s: %w", a.u.name, err)
+		over := false
+		if err == nil {
+			over, err = a.step(ctx, l)
 		}
-		if fresh || l != last {
-			last = l
-			if err := a.s.refresh(ctx, l, a.u); err != nil {
-				if ctx.Err() != nil {
-					return fmt.Errorf("start %s: %w", a.u.name, ctx.Err())
-				}
-				if l.isLost() {
-					continue
-				}
-				return fmt.Errorf("start %s: %w", a.u.name, err)
-			}
-		}
-		do, v, changed, err := a.decide()
-		if err != nil {
+		switch {
+		case ctx.Err() != nil:
+			return fmt.Errorf("start %s: %w", a.u.name, ctx.Err())
+		case over || err != nil:
 			return err
 		}
-		switch do {
-		case ready:
-			return nil
-		case failed:
-			return fmt.Errorf("%s does not run: %s", a.u.name, a.why(v))
-		case submit:
-			fresh = true
-			if err := a.submit(ctx, l); err != nil {
-				return err
-			}
-		case reset:
-			fresh = true
-			if err := a.reset(ctx, l, changed); err != nil {
-				return err
-			}
-		case wait:
-			fresh = false
-			if err := waitFor(ctx, changed); err != nil {
-				return fmt.Errorf("start %s: %w", a.u.name, err)
-			}
+	}
+}
+
+// step does what the state of the unit asks for, or waits for it to change. A lost connection is no error: the next one
+// tells how far it has come.
+func (a *attempt) step(ctx context.Context, l *link) (over bool, err error) {
+	if l != a.last || a.stale {
+		if err := a.s.refresh(ctx, l, a.u); err != nil && l.isLost() {
+			return false, nil
+		} else if err != nil {
+			return false, fmt.Errorf("start %s: %w", a.u.name, err)
 		}
 	}
+	do, v, changed, err := a.decide()
+	a.last, a.stale = l, do != wait
+	switch {
+	case err != nil || do == ready:
+		return true, err
+	case do == failed:
+		return true, fmt.Errorf("%s does not run: %s", a.u.name, a.why(v))
+	case do == submit:
+		return false, a.submit(ctx, l)
+	case do == reset:
+		return false, a.reset(ctx, l, changed)
+	}
+	return false, waitFor(ctx, changed)
 }
 
 // decide takes the next step from the state as it is now. If that is to submit, no Stop looks at the unit before it is
@@ -209,7 +205,7 @@ func (a *attempt) submit(ctx context.Context, l *link) error {
 	case err == nil:
 		a.submitted = true
 	case ctx.Err() != nil:
-		return fmt.Errorf("start %s: %w", a.u.name, ctx.Err())
+		return ctx.Err()
 	case l.isLost() || isError(err, "UnitExists"):
 		return pause(ctx, firstPause)
 	default:
