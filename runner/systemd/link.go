@@ -104,6 +104,7 @@ type reading struct {
 	id              string // its own name, where the one asked for is an alias
 	unit, service   map[string]dbus.Variant
 	unitAt, otherAt dbus.Sequence
+	gone            bool // systemd has no such unit
 }
 
 // read asks for the unit first: what it says of how a service ended is then at least as new as that it ended. Reading a
@@ -115,10 +116,26 @@ func (l *link) read(ctx context.Context, path dbus.ObjectPath, known view) (r re
 		return r, err
 	}
 	get(r.unit, "Id", &r.id)
-	if strings.HasSuffix(r.id, suffix) && !known.sameState(known.withUnit(r.unit)) {
-		r.service, r.otherAt, err = l.properties(ctx, path, serviceFace)
+	r.gone = isGone(r.unit)
+	if r.gone || !strings.HasSuffix(r.id, suffix) || known.sameState(known.withUnit(r.unit)) {
+		return r, nil
 	}
-	return r, err
+	if r.service, r.otherAt, err = l.properties(ctx, path, serviceFace); err != nil {
+		return r, err
+	}
+	var pid uint32
+	if get(r.service, "ExecMainPID", &pid); pid == 0 { // it never had a process, or went between the two questions
+		again, _, err := l.properties(ctx, path, unitFace)
+		r.gone = isGone(again)
+		return r, err
+	}
+	return r, nil
+}
+
+func isGone(unit map[string]dbus.Variant) bool {
+	var load string
+	get(unit, "LoadState", &load)
+	return load == "not-found"
 }
 
 func (l *link) properties(ctx context.Context, path dbus.ObjectPath, face string) (map[string]dbus.Variant, dbus.Sequence, error) {

@@ -40,19 +40,24 @@ func (s *Supervisor) known(path dbus.ObjectPath) view {
 
 // took takes in what was read of a unit. One that is not watched yet is from now on, if it is one of ours that somebody
 // else has started, or one that somebody asks about.
-func (s *Supervisor) took(path dbus.ObjectPath, name string, r reading) {
+//
+// It is false if the unit has gone and the signals that tell so are still to be heard.
+func (s *Supervisor) took(path dbus.ObjectPath, name string, r reading) bool {
 	u := s.units[path]
 	if u == nil {
 		if u = s.adopt(name, r); u == nil {
-			return
+			return true
 		}
 		s.units[path] = u
 	}
 	if own := pathOf(r.id); r.id != "" && s.units[own] == nil {
 		s.units[own] = u // name is an alias; what changes is told under its own
 	}
-	u.took(r)
+	if !u.took(r) {
+		return false
+	}
 	s.note(u)
+	return true
 }
 
 func (s *Supervisor) adopt(name string, r reading) *unit {

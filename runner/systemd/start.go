@@ -276,13 +276,24 @@ func (s *Supervisor) refresh(ctx context.Context, l *link, u *unit) error {
 	if err != nil {
 		return err
 	}
+	changed, err := s.refreshed(l, u, r)
+	if changed != nil {
+		err = waitFor(ctx, changed)
+	}
+	return err
+}
+
+// refreshed takes in what was read. If the unit has gone, and how it ended is still to be heard, there is that to wait for.
+func (s *Supervisor) refreshed(l *link, u *unit, r reading) (<-chan struct{}, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.link != l {
-		return fmt.Errorf("read the state of %s: the connection to systemd was lost", u.name)
+		return nil, fmt.Errorf("read the state of %s: the connection to systemd was lost", u.name)
 	}
-	s.took(pathOf(u.name), u.name, r)
-	return nil
+	if !s.took(pathOf(u.name), u.name, r) {
+		return u.changed, nil
+	}
+	return nil, nil
 }
 
 func waitFor(ctx context.Context, changed <-chan struct{}) error {

@@ -63,8 +63,12 @@ func (u *unit) heard(face string, at dbus.Sequence, p map[string]dbus.Variant) (
 	return false, false
 }
 
-// took takes in an answer; one that is older than what is known already changes nothing.
-func (u *unit) took(r reading) {
+// took takes in an answer; one that is older than what is known already changes nothing. It is false for one of ours that
+// has gone: that is on its way to us, after how it ended, which only what comes before it tells.
+func (u *unit) took(r reading) bool {
+	if r.gone && u.ours && u.isLoaded() {
+		return false
+	}
 	before := u.next
 	if r.otherAt > u.otherAt {
 		u.next, u.otherAt = u.next.withService(r.service), r.otherAt
@@ -75,11 +79,12 @@ func (u *unit) took(r reading) {
 	if !u.ours {
 		get(r.unit, "LoadState", &u.next.load) // nothing else tells it, and reading a unit that rests ends with its removal
 	}
-	if u.next.load == "not-found" {
+	if r.gone {
 		u.next = before.gone()
 		u.next.load = "not-found"
 	}
 	u.v = u.next.after(u.v)
+	return true
 }
 
 // forgotten says that systemd has no such unit any more. One of somebody else's may still have its file.
