@@ -12,6 +12,8 @@ import (
 	"hookd/runner"
 )
 
+var _ runner.Supervisor = (*Supervisor)(nil)
+
 func TestOneLife(t *testing.T) {
 	if !booted.Enter(t, booted.Bookworm) {
 		return
