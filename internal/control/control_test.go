@@ -177,3 +177,22 @@ func TestNobodyListens(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// TestR13SocketOfTheDead is held for a moment by a program that a killed hookd was just starting.
+func TestR13SocketOfTheDead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	dead, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		c, _ := dead.Accept() // the next hookd asks who is there
+		dead.Close()
+		c.Close()
+	}()
+	l, err := Listen(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,12 @@ func Listen(path string) (*net.UnixListener, error) {
 	return l, nil
 }
 
+// A hookd that was killed while it started a program leaves its socket to that one until it has begun.
+const (
+	staleTries = 25
+	stalePause = 20 * time.Millisecond
+)
+
 func removeStale(path string) error {
 	fi, err := os.Lstat(path)
 	switch {
@@ -45,10 +52,16 @@ func removeStale(path string) error {
 	case fi.Mode()&os.ModeSocket == 0:
 		return fmt.Errorf("%s is no socket, and is left as it is", path)
 	}
-	c, err := dial(context.Background(), path)
-	if err == nil {
+	for try := 0; ; try++ {
+		c, dialed := dial(context.Background(), path)
+		if err = dialed; err != nil {
+			break
+		}
 		c.Close()
-		return fmt.Errorf("another hookd listens at %s (name another socket with --socket)", path)
+		if try == staleTries {
+			return fmt.Errorf("another hookd listens at %s (name another socket with --socket)", path)
+		}
+		time.Sleep(stalePause)
 	}
 	if !errors.Is(err, unix.ECONNREFUSED) {
 		return fmt.Errorf("cannot replace the control socket: %w", err)
