@@ -67,7 +67,7 @@ func (s *service) callOff() {
 
 // doubtful says whether nobody would know what came of it if hookd ended now. A start goes on as it was meant.
 func (s *service) doubtful() bool {
-	return s.doubt || s.op != nil && !s.op.over && (!s.op.start || s.op.off)
+	return s.doubt || s.op != nil && (!s.op.start || s.op.off)
 }
 
 // up says whether there is something to be stopped.

@@ -46,9 +46,12 @@ func killedWhileItStops(t *testing.T, hook, before, after string, silent bool) {
 	p.theatre.stop()
 	g.stops = 0
 	g.set(vpn, func(s *ServiceState) { s.Phase, s.Result = Inactive, "success" })
+	told := ""
+	if silent {
+		told = "vpn:stopping(user.go again) "
+	}
 	p = buildWith(t, g, Options{Journal: j, Saved: Restore(j.records)}, hook)
-	time.Sleep(time.Minute)
-	synctest.Wait()
+	p.story(t, told+"vpn:starting(user.go) vpn:started(user.go)")
 	if diff := cmp.Diff([]string{"start vpn", "stop vpn", "start vpn"}, g.log); diff != "" {
 		t.Error(diff)
 	}

@@ -541,7 +541,7 @@ func (r *Runner) see(s *service, now ServiceState) {
 		r.spend(s)
 	}
 	halting := s.op != nil && !s.op.start
-	if halting && now.Phase.down() && old.Phase.up() {
+	if (halting || s.doubt && s.ours) && now.Phase.down() && old.Phase.up() {
 		chapters = append([]chapter{{word: "stopping"}}, chapters...)
 	}
 	if s.op != nil && s.op.over && (fresh || halting && now.Phase.down()) {
