@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
-	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"hookd/internal/control"
 	"hookd/internal/nstest"
 	"hookd/runner"
+	"hookd/runner/history"
 )
 
 // R13: hookd is killed at any moment while a link flaps and a service dies.
@@ -50,7 +50,7 @@ func testR13(t *testing.T, executor string, kills int) {
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	dice := rand.New(rand.NewPCG(seed, 1))
-	up := true
+	up, story := true, []runner.Record{}
 	for range kills {
 		for range 1 + dice.IntN(3) {
 			switch dice.IntN(4) {
@@ -67,7 +67,7 @@ func testR13(t *testing.T, executor string, kills int) {
 			time.Sleep(time.Duration(dice.IntN(40)) * time.Millisecond)
 		}
 		h.kill()
-		fmt.Fprintln(h.log, killed)
+		story = append(story, h.chapters()...)
 		h.launch()
 		if dice.IntN(3) > 0 {
 			h.eventually("hookd listens", func() bool { return h.call(control.MethodStatus, nil, nil) == nil })
@@ -92,8 +92,9 @@ func testR13(t *testing.T, executor string, kills int) {
 	}
 	h.peace()
 	h.stop()
+	story = append(story, h.chapters()...)
 	for _, name := range []string{"follows", "again"} {
-		h.replay(name)
+		h.replay(name, story)
 	}
 }
 
@@ -131,14 +132,21 @@ func (h *host) agrees(name string) {
 	}
 }
 
-// killed stands in the log where hookd was killed.
-const killed = "killed"
+// chapters are the events of services that the journal of a hookd that is no more has, each with the id of its run: a hook
+// hears of all of them.
+func (h *host) chapters() []runner.Record {
+	h.t.Helper()
+	_, records, err := history.OpenJournal(h.path("state/"+historyName), func(err error) { h.t.Log(err) })
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return slices.DeleteFunc(records, func(r runner.Record) bool {
+		return r.Event == nil || r.Event.Family() != "service" || r.Run == ""
+	})
+}
 
-var chapterLine = regexp.MustCompile(`(?m)event="service\.(\w+) service=(\w+).*? late=""$|^` + killed + `$`)
-
-// replay holds the story of a service, as the log has it, against what may follow what. Where hookd was killed it may have
-// logged what it had not yet written down; then no hook has heard of it, and the next hookd tells it anew.
-func (h *host) replay(name string) {
+// replay holds the story of a service against what may follow what.
+func (h *host) replay(name string, story []runner.Record) {
 	h.t.Helper()
 	follows := map[string][]string{
 		"":               {"starting"},
@@ -150,29 +158,28 @@ func (h *host) replay(name string) {
 		"stopping again": {"starting", "stopped"},
 		"stopped":        {"starting"},
 	}
-	told := []string{""}
-	may := func(last, word string) bool { return slices.Contains(follows[last], word) }
-	var cut bool
-	for _, m := range chapterLine.FindAllStringSubmatch(h.log.String(), -1) {
-		if cut = cut || m[0] == killed; m[0] == killed || m[2] != name {
+	last, told, seen := "", []string{}, map[string]bool{}
+	for _, r := range story {
+		if service, _ := r.Event.Get("service"); service != name || seen[r.Run] {
 			continue
 		}
-		word := m[1]
-		if strings.Contains(m[0], "restarting=yes") {
+		seen[r.Run] = true
+		word := strings.TrimPrefix(r.Event.Name, "service.")
+		if again, _ := r.Event.Get("restarting"); again == "yes" {
 			word += " again"
 		}
-		possible := told[len(told)-1:]
-		if cut { // as many as are told at once
-			possible = told[max(0, len(told)-4):]
+		told = append(told, word)
+		if !slices.Contains(follows[last], word) {
+			h.t.Errorf("%s: %q after %q: %q", name, word, last, told)
 		}
-		if !slices.ContainsFunc(possible, func(last string) bool { return may(last, word) }) {
-			h.t.Errorf("%s: %q after %q", name, word, told)
-		}
-		told, cut = append(told, word), false
+		last = word
 	}
-	h.t.Logf("%s: %d events, %d starts", name, len(told)-1, len(h.pids(name)))
-	if last := told[len(told)-1]; last != "stopped" {
+	h.t.Logf("%s: %d events, %d starts", name, len(told), len(h.pids(name)))
+	if last != "stopped" {
 		h.t.Errorf("%s: the end of the story is %q", name, last)
+	}
+	if h.t.Failed() {
+		h.t.Log(h.log.String())
 	}
 }
 
