@@ -1,0 +1,138 @@
+package runner
+
+import (
+	"cmp"
+	"context"
+)
+
+// What the supervisor tells.
+
+// Supervise is what a Supervisor's Run is to be given. It blocks while the runner is busy.
+func (r *Runner) Supervise(ctx context.Context) func(states []ServiceState, whole bool) {
+	return func(states []ServiceState, whole bool) {
+		r.send(ctx, func() { r.hearServices(states, whole) })
+	}
+}
+
+// Ready tells that what the kernel's state is has been told. Before that no service is started or stopped.
+func (r *Runner) Ready(ctx context.Context) {
+	r.send(ctx, func() {
+		r.ready = true
+		r.judgeAll()
+		r.attendAll()
+	})
+}
+
+func (r *Runner) attendAll() {
+	for _, s := range r.listServices() {
+		r.attend(s)
+	}
+}
+
+// hear takes in what the supervisor tells. What is not in a whole list does not run.
+func (r *Runner) hearServices(states []ServiceState, whole bool) {
+	seen := map[ServiceID]bool{}
+	for _, n := range states {
+		seen[n.ID] = true
+		if n.ID.Hook == "" {
+			r.hearUnit(n)
+			continue
+		}
+		if s := r.serviceOf(n.ID); s != nil {
+			r.see(s, n)
+		}
+	}
+	if !whole {
+		return
+	}
+	for _, s := range r.listServices() {
+		if !seen[s.id] && !s.told.Phase.down() {
+			r.see(s, ServiceState{ID: s.id, Phase: Inactive, Unit: s.told.Unit, Invocation: s.told.Invocation, Restarts: s.told.Restarts, Result: "unknown", Since: r.now()})
+		}
+	}
+	r.supervised = true
+	r.attendAll()
+}
+
+// serviceOf finds the service that a state is of. One that nobody remembers is taken over: as its hook says, or to be
+// stopped when that is gone, for nobody else would.
+func (r *Runner) serviceOf(id ServiceID) *service {
+	if s := r.services[id]; s != nil {
+		return s
+	}
+	h := r.set.Hook(id.Hook)
+	if h == nil && !r.set.Has(id.Hook) && !r.supervised { // later it may be a unit of somebody else, that is not followed any more
+		s := r.service(id, nil)
+		s.ours, s.cause = true, "removed"
+		return s
+	}
+	if h == nil || !h.Service {
+		return nil
+	}
+	s := r.service(id, h)
+	if s.ours = h.Unit == nil; s.ours && len(h.While) == 0 {
+		s.want = &want{event: askedFor(nil, r.now()), why: "it was found running"}
+	}
+	return s
+}
+
+// see takes in the state of a service, and tells what has happened.
+func (r *Runner) see(s *service, now ServiceState) {
+	old := s.told
+	fresh := !now.Phase.down() || now.Invocation != old.Invocation
+	if now.Phase == Broken && now.Reason == "" && !anew(old, now) {
+		now.Reason = old.Reason
+	}
+	chapters := story(old, now)
+	s.told = now
+	if now.Phase.up() {
+		r.takeOver(s)
+	} else if old.Phase.up() && s.op == nil && (!s.doubt || !s.ours) {
+		r.spend(s)
+	}
+	halting := s.op != nil && !s.op.start
+	if (halting || s.doubt && s.ours) && now.Phase.down() && old.Phase.up() {
+		chapters = append([]chapter{{word: "stopping"}}, chapters...)
+	}
+	if s.op != nil && s.op.over && (fresh || halting && now.Phase.down()) {
+		if now.Phase.down() && !halting {
+			r.spend(s)
+		}
+		s.op = nil
+	}
+	s.owes = s.owes || len(chapters) > 0
+	r.keepService(s)
+	for _, c := range chapters {
+		if c.word == "stopping" {
+			c.restarting = c.restarting || s.want != nil && !s.want.spent
+			c.cause = cmp.Or(c.cause, s.endCause())
+		}
+		r.tell(s, c)
+	}
+	r.attend(s)
+	if now.Phase.down() {
+		r.attendOthers(s)
+	}
+}
+
+// takeOver: what runs is not spent. A unit is ours to stop when it came up after we had started it.
+func (r *Runner) takeOver(s *service) {
+	if s.want != nil {
+		s.want.spent, s.want.once, s.want.before = false, false, nil
+	}
+	if s.hook != nil && s.hook.Unit != nil && !s.began.IsZero() && !s.told.Since.Before(s.began) {
+		s.ours = true
+	}
+}
+
+// tell lets an event about a service in.
+func (r *Runner) tell(s *service, c chapter) { r.arrive(s.event(c, r.now()), false) }
+
+// keepService notes what the next hookd has to know of a service, when it is something else than before.
+func (r *Runner) keepService(s *service) {
+	saved := s.save()
+	if text := saved.text(); r.journal != nil && text != s.noted {
+		s.noted = text
+		r.note(Record{Kind: recordService, Service: saved})
+	}
+}

@@ -1,0 +1,255 @@
+package runner
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"hookd/events"
+	"hookd/hookspec"
+)
+
+// What is asked of the supervisor, and what comes of it.
+
+// begin judges the conditions of a service and starts it, in a goroutine that ends with it.
+func (r *Runner) begin(s *service) {
+	s.look, s.doubt = false, false
+	job, why := s.hook.Start(s.want.event)
+	if why == "" {
+		why = r.needs(r.set.Needs(s.hook))
+	}
+	if why != "" {
+		r.unmetNow(s, why, false)
+		return
+	}
+	ctx, cancel := context.WithCancel(r.ops)
+	s.op, s.began = &operation{start: true, cancel: cancel, before: s.told.Invocation}, r.now()
+	if s.hook.Unit == nil {
+		s.ours = true
+	}
+	r.keepService(s)
+	r.write()
+	spec := specOf(s.id, job, s.want.event, s.want.run)
+	op := s.op
+	r.operate(s, func() opEnd {
+		defer cancel()
+		judging, stop := context.WithTimeout(ctx, judgeLimit)
+		defer stop()
+		if fact := hookspec.Judge(judging, job.Conditions, job.Params, r.facts); !fact.True && ctx.Err() == nil {
+			return opEnd{op: op, unmet: fact.Why, again: fact.Again}
+		}
+		err := r.resolve(&spec)
+		if err == nil && ctx.Err() == nil {
+			err = r.supervisor.Start(ctx, spec)
+		}
+		return opEnd{op: op, err: err, canceled: ctx.Err() != nil}
+	})
+}
+
+// needs says which required service does not run.
+func (r *Runner) needs(services []string) string {
+	for _, name := range services {
+		if !slices.ContainsFunc(r.instancesOf(name), func(s *service) bool { return s.told.Phase == Running }) {
+			return "it requires " + name + ", which does not run"
+		}
+	}
+	return ""
+}
+
+// resolve follows the links of the program, if it may be trusted.
+func (r *Runner) resolve(spec *ServiceSpec) error {
+	if spec.Unit != "" {
+		return nil
+	}
+	path, err := r.trust.Resolve(spec.Args[0])
+	if err != nil {
+		return fmt.Errorf("cannot run %s: %w", spec.Args[0], err)
+	}
+	spec.Args[0] = path
+	return nil
+}
+
+// specOf is what the supervisor has to know.
+func specOf(id ServiceID, job hookspec.Job, e events.Event, run string) ServiceSpec {
+	h := job.Hook
+	description := h.Description
+	if description == "" {
+		description = "hook " + h.Name
+	}
+	spec := ServiceSpec{ID: id, Description: description, Unit: job.Unit, Dir: h.Dir, User: h.User, Group: h.Group, Directives: h.Directives}
+	if job.Unit == "" {
+		spec.Args, spec.Env = slices.Clone(job.Args), job.Environ(e, run)
+	}
+	return spec
+}
+
+// halt stops a service.
+func (r *Runner) halt(s *service) {
+	ctx, cancel := context.WithCancel(r.ops)
+	op := &operation{cancel: cancel}
+	s.op = op
+	r.keepService(s)
+	r.write()
+	r.operate(s, func() opEnd {
+		defer cancel()
+		err := r.supervisor.Stop(ctx, s.id)
+		return opEnd{op: op, err: err, canceled: ctx.Err() != nil}
+	})
+}
+
+// opEnd is how an operation ended.
+type opEnd struct {
+	op       *operation
+	unmet    string
+	again    bool
+	canceled bool
+	err      error
+}
+
+// operate runs an operation; its end comes back to the owner, who waits for all of them before it returns.
+func (r *Runner) operate(s *service, do func() opEnd) {
+	r.operations++
+	go func() {
+		end := do()
+		r.opDone <- func() { r.operationEnded(s, end) }
+	}()
+}
+
+func (r *Runner) operationEnded(s *service, end opEnd) {
+	r.operations--
+	switch {
+	case end.canceled: // called off, or hookd ends
+		s.doubt = s.doubtful()
+		s.op = nil
+	case end.unmet != "":
+		s.op = nil
+		r.unmetNow(s, end.unmet, end.again)
+	case !end.op.start:
+		r.stopEnded(s, end.err)
+	case end.err != nil:
+		s.op = nil
+		r.startFailed(s, end.err)
+	default:
+		s.unmet, s.tries = "", 0
+		r.startEnded(s)
+	}
+	r.keepService(s)
+	r.attend(s)
+	r.attendOthers(s)
+}
+
+// stopEnded: a stop that failed is tried again, as long as it is wanted; the state tells.
+func (r *Runner) stopEnded(s *service, err error) {
+	s.op, s.reason = nil, ""
+	if err != nil {
+		s.reason = "it cannot be stopped: " + err.Error()
+		r.unheard(s, &operation{}, func() {})
+		return
+	}
+	s.doubt = false
+	if s.want != nil {
+		s.want.renew = false
+	}
+	switch s.told.Phase {
+	case Inactive:
+	case Broken:
+		s.told.Phase = Inactive // what was left of it is gone
+	default:
+		r.unheard(s, &operation{over: true}, func() {
+			now := s.told
+			now.Phase, now.Result = Inactive, "unknown"
+			r.see(s, now)
+		})
+	}
+}
+
+// unheard waits for the state that an operation has led to. If the supervisor does not tell it, else decides.
+func (r *Runner) unheard(s *service, op *operation, otherwise func()) {
+	s.op = op
+	r.agenda.at(r.now().Add(unheardTime), func() {
+		if s.op == op {
+			otherwise()
+			r.endOf(s, op)
+		}
+	})
+}
+
+// startFailed: the supervisor has told how the service broke, or it never came that far.
+func (r *Runner) startFailed(s *service, err error) {
+	if s.want != nil {
+		s.want.spent = true
+	}
+	if s.told.Phase == Broken && s.told.Reason != "" {
+		return
+	}
+	now := s.told
+	now.Reason = err.Error()
+	if now.Phase != Broken {
+		now = ServiceState{ID: s.id, Phase: Broken, Result: "start-failed", Reason: err.Error(), Since: r.now(), Unit: now.Unit, Invocation: now.Invocation}
+	}
+	r.see(s, now)
+}
+
+// startEnded: the service runs, or has ended again. If its state was not told yet we wait for it.
+func (r *Runner) startEnded(s *service) {
+	switch op := s.op; {
+	case s.told.Phase.up():
+		s.op = nil
+	case s.told.Invocation != op.before && s.told.Invocation != "":
+		s.op = nil
+		r.spend(s)
+	default:
+		op.over = true
+		r.unheard(s, op, func() { r.spend(s) })
+	}
+}
+
+func (r *Runner) endOf(s *service, op *operation) {
+	if s.op == op {
+		s.op = nil
+		r.attend(s)
+	}
+}
+
+func (r *Runner) spend(s *service) {
+	if s.want != nil {
+		s.want.spent = true
+	}
+}
+
+// unmetNow notes why a service cannot run now. Who asked by hand is told, and wants it no longer.
+func (r *Runner) unmetNow(s *service, why string, again bool) {
+	s.unmet, s.judged = why, r.now()
+	if again && s.want != nil && !s.want.once {
+		pause := min(firstRetry<<min(s.tries, 10), lastRetry)
+		s.tries++
+		r.agenda.at(r.now().Add(pause), func() { r.lookNow(s) })
+	}
+	if s.want != nil && s.want.once {
+		s.want, s.unmet = s.want.before, ""
+		s.reply(r.withoutState(s.hook, why))
+		r.judge(s.id.Hook)
+	}
+	r.attend(s)
+}
+
+// lookAgain has the services that wait for conditions judged again: the state has changed. In a flood of changes that is
+// done now and then.
+func (r *Runner) lookAgain() {
+	for _, s := range r.services {
+		if s.unmet != "" && s.want != nil && !s.looking {
+			s.looking, s.tries = true, 0
+			r.agenda.at(s.judged.Add(lookPause), func() {
+				s.looking = false
+				r.lookNow(s)
+			})
+		}
+	}
+}
+
+func (r *Runner) lookNow(s *service) {
+	if s.unmet != "" {
+		s.look = true
+		r.attend(s)
+	}
+}
