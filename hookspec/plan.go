@@ -321,7 +321,7 @@ func (s *Set) explain(p Plan) []Refusal {
 		}
 	}
 	for _, h := range s.Hooks {
-		why[h.Name] = Refusal{Hook: h.Name, Reason: h.against(p.Event)}
+		why[h.Name] = Refusal{Hook: h.Name, Reason: h.besides(p.Event)}
 	}
 	for _, r := range p.Refused {
 		why[r.Hook] = r

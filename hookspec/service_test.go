@@ -332,3 +332,18 @@ func TestNeedsSystemd(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
+
+// Of a service that is not started by an event it is said what the event means to it all the same.
+func TestExplainServices(t *testing.T) {
+	set := NewSet([]*Hook{parsed(t, "While=default-route interface=e*\nStopOn=user.halt\nExec=/bin/true\n")})
+	for words, want := range map[string]string{
+		"default-route.added family=ipv4 interface=e0": "it has no On= line for default-route.added; While=default-route interface=e* holds with it, and wants the service",
+		"default-route.added family=ipv4 interface=w0": "it has no On= line for default-route.added",
+		"user.halt": "it has no On= line for user.halt; StopOn= stops what runs of it",
+	} {
+		e := eventOf(t, words)
+		if got := set.Report(t.Context(), set.Plan(e), nil).Refused; len(got) != 1 || got[0].Reason != want {
+			t.Errorf("%s: %v, want %s", words, got, want)
+		}
+	}
+}

@@ -98,6 +98,18 @@ func (h *Hook) WantedBy(state events.Event) (line string, wanted bool) {
 	return "", false
 }
 
+// besides says why an event makes no job of the hook, and what it means to a service all the same.
+func (h *Hook) besides(e events.Event) string {
+	why := h.against(e)
+	if _, stops := h.stoppedBy(e); stops {
+		return why + "; StopOn= stops what runs of it"
+	}
+	if line, wanted := h.WantedBy(e); wanted {
+		return why + "; While=" + line + " holds with it, and wants the service"
+	}
+	return why
+}
+
 // InstanceOf is the instance of a service that an event means, false when it cannot say.
 func (h *Hook) InstanceOf(e events.Event) (string, bool) {
 	j := Job{Hook: h, Params: h.sees(e)}

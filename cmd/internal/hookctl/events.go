@@ -132,6 +132,14 @@ Exec=/bin/echo %%{interface} is routable
 # Who runs it.
 #User=nobody
 #Environment=NAME=value
+
+# For a program that is to go on running, in place of On= and what is about
+# oneshots: it is started once, tracked, and stopped when its state is over.
+#Type=service
+#While=default-route
+#ConditionReachable=vpn.example.com
+#[Service]
+#Restart=on-failure
 `
 
 // parseParams reads key=value arguments. Values are taken as they are, byte for byte.
