@@ -19,6 +19,7 @@ const (
 
 	MethodServices = "io.hookd.Services" // ServicesRequest → ServicesReply
 	MethodManage   = "io.hookd.Manage"   // ManageRequest → ServicesReply, when what was asked for has come about
+	MethodFlush    = "io.hookd.Flush"    // nothing → Flushed
 )
 
 // Status says how hookd is.
@@ -137,6 +138,11 @@ type HistoryRequest struct {
 	Event  []string  `json:"event,omitempty"` // a pattern
 	Result string    `json:"result,omitempty"`
 	Since  time.Time `json:"since,omitzero"`
+}
+
+// Flushed says where the history lasts, and that it is there.
+type Flushed struct {
+	Directory string `json:"directory"`
 }
 
 // HistoryReply has one run; the last one has none.

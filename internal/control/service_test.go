@@ -120,6 +120,7 @@ func TestDescription(t *testing.T) {
 
 		MethodServices: {reflect.TypeFor[ServicesRequest](), reflect.TypeFor[ServicesReply]()},
 		MethodManage:   {reflect.TypeFor[ManageRequest](), reflect.TypeFor[ServicesReply]()},
+		MethodFlush:    {nil, reflect.TypeFor[Flushed]()},
 	}
 	found := regexp.MustCompile(`(?s)\nmethod (\w+)\((.*?)\) -> \((.*?)\)`).FindAllStringSubmatch(text, -1)
 	for _, m := range found {

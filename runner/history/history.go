@@ -1,18 +1,15 @@
 package history
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
+	"sync"
 	"syscall"
 	"time"
 
-	"hookd/events"
 	"hookd/runner"
 )
 
@@ -30,10 +27,15 @@ type Entry struct {
 	Ended time.Time `json:"ended"`
 }
 
-// History writes entries. It is used by one goroutine.
+// History writes entries. One goroutine adds them, and never waits for more than the file system of the directory; a Keeper
+// takes finished parts away.
 type History struct {
 	dir    string
 	report func(error)
+	wrote  chan struct{} // holds one: something was written since the last seal; full: that is known already
+	full   chan struct{} // holds one: a part is full; full: that is known already
+
+	mu     sync.Mutex // guards what follows, and is held over calls of this file system only
 	file   *os.File
 	number int
 	size   int64
@@ -46,16 +48,22 @@ func Open(dir string, report func(error)) *History {
 	if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
 		report(fmt.Errorf("cannot make the history: %w", err))
 	}
-	h := &History{dir: dir, report: report}
-	if old := parts(dir); len(old) > 0 {
-		fmt.Sscanf(filepath.Base(old[len(old)-1]), "part.%d", &h.number)
-		h.goOn(old[len(old)-1])
-	}
+	h := &History{dir: dir, report: report, wrote: make(chan struct{}, 1), full: make(chan struct{}, 1)}
+	h.goOn()
 	return h
 }
 
 // goOn opens the last part for more. A line that was cut off gets an end, and is passed over by readers.
-func (h *History) goOn(path string) {
+func (h *History) goOn() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	old := parts(h.dir)
+	if h.file != nil || len(old) == 0 {
+		return
+	}
+	tell(h.wrote)
+	path := old[len(old)-1]
+	h.number = numberOf(path)
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_APPEND|syscall.O_NOFOLLOW, 0)
 	if err != nil {
 		return // the next part is begun
@@ -68,20 +76,62 @@ func (h *History) goOn(path string) {
 	h.file, h.size = f, fi.Size()
 	last := []byte{'\n'}
 	if f.ReadAt(last, h.size-1); last[0] != '\n' {
-		f.Write([]byte{'\n'})
+		n, _ := f.Write([]byte{'\n'})
+		h.size += int64(n)
+	}
+}
+
+// seal closes the open part, so that the next entry begins another one, and returns all that are there, oldest first.
+func (h *History) seal() []string {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.close()
+	untell(h.wrote)
+	untell(h.full)
+	return parts(h.dir)
+}
+
+func tell(hint chan struct{}) {
+	select {
+	case hint <- struct{}{}:
+	default:
+	}
+}
+
+func untell(hint chan struct{}) {
+	select {
+	case <-hint:
+	default:
 	}
 }
 
 // parts are the files of a history, oldest first.
 func parts(dir string) []string {
-	found, _ := filepath.Glob(filepath.Join(dir, "part.*"))
-	slices.Sort(found)
+	entries, _ := os.ReadDir(dir)
+	var found []string
+	for _, e := range entries { // in the order of their names
+		if path := filepath.Join(dir, e.Name()); partPath(dir, numberOf(path)) == path {
+			found = append(found, path)
+		}
+	}
 	return found
+}
+
+func partPath(dir string, number int) string {
+	return filepath.Join(dir, fmt.Sprintf("part.%08d", number))
+}
+
+// numberOf is 0 for what is no part.
+func numberOf(path string) (n int) {
+	fmt.Sscanf(filepath.Base(path), "part.%d", &n)
+	return n
 }
 
 // Add writes a run down.
 func (h *History) Add(r runner.RunReport) {
 	text, err := line(r)
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	if err == nil {
 		err = h.write(text)
 	}
@@ -106,7 +156,7 @@ func line(r runner.RunReport) ([]byte, error) {
 
 // write begins a new part when the present one is full. What was written by halves is taken off again.
 func (h *History) write(line []byte) error {
-	full := h.size > 0 && h.size+int64(len(line)) > partSize
+	full := h.file != nil && h.size > 0 && h.size+int64(len(line)) > partSize
 	if gone(h.file) {
 		os.Mkdir(h.dir, 0o700)
 		h.close()
@@ -124,6 +174,10 @@ func (h *History) write(line []byte) error {
 		return err
 	}
 	h.size += int64(n)
+	tell(h.wrote)
+	if full {
+		tell(h.full)
+	}
 	for old := parts(h.dir); len(old) > keepParts; old = old[1:] {
 		os.Remove(old[0])
 	}
@@ -140,8 +194,7 @@ func gone(f *os.File) bool {
 }
 
 func (h *History) begin() error {
-	path := filepath.Join(h.dir, fmt.Sprintf("part.%08d", h.number+1))
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
+	f, err := os.OpenFile(partPath(h.dir, h.number+1), os.O_CREATE|os.O_TRUNC|os.O_WRONLY|os.O_APPEND|syscall.O_NOFOLLOW, 0o600)
 	if err != nil {
 		return err
 	}
@@ -159,7 +212,11 @@ func (h *History) close() {
 }
 
 // Close closes the file; nothing is written any more.
-func (h *History) Close() { h.close() }
+func (h *History) Close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.close()
+}
 
 // shortened cuts the outputs of a run, each to the same length, to so many bytes in all.
 func shortened(r runner.RunReport, most int) runner.RunReport {
@@ -176,72 +233,4 @@ func shortened(r runner.RunReport, most int) runner.RunReport {
 		}
 	}
 	return r
-}
-
-// Filter says which runs are meant; what is not set means any.
-type Filter struct {
-	Run    string
-	Hook   string // a job of this hook
-	Event  *events.Pattern
-	Result runner.Result // of the run, or of a job of Hook
-	Since  time.Time     // the run ended then or later
-}
-
-// Match says whether the filter means the entry.
-func (f Filter) Match(e Entry) bool {
-	result := f.Result == "" || e.Result == f.Result
-	hook := f.Hook == ""
-	for _, j := range e.Jobs {
-		if j.Hook == f.Hook {
-			hook = true
-			result = f.Result == "" || j.Result == f.Result
-			break
-		}
-		result = result || f.Hook == "" && j.Result == f.Result
-	}
-	return hook && result && (f.Run == "" || e.Run == f.Run) && (f.Event == nil || f.Event.Match(e.Event)) &&
-		(f.Since.IsZero() || !e.Ended.Before(f.Since))
-}
-
-// Read calls each with the entries of a history that a filter means, oldest first. Anybody may call it who may read the
-// files; parts that go meanwhile are passed over.
-func Read(dir string, f Filter, each func(Entry) error) error {
-	if _, err := os.ReadDir(dir); err != nil {
-		return fmt.Errorf("cannot read the history: %w", err)
-	}
-	seen := map[string]bool{} // a hookd that dies between history and journal is followed by one that writes the run again
-	once := func(e Entry) error {
-		if seen[e.Run] {
-			return nil
-		}
-		seen[e.Run] = true
-		return each(e)
-	}
-	for _, path := range parts(dir) {
-		if err := readPart(path, f, once); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func readPart(path string, f Filter, each func(Entry) error) error {
-	file, err := os.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("cannot read the history: %w", err)
-	}
-	defer file.Close()
-	return lines(file, func(line []byte) error {
-		if f.Run != "" && !bytes.Contains(line, []byte(strings.TrimSpace(f.Run))) {
-			return nil
-		}
-		var e Entry
-		if json.Unmarshal(line, &e) != nil || !f.Match(e) {
-			return nil
-		}
-		return each(e)
-	})
 }

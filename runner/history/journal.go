@@ -1,6 +1,7 @@
 // Package history keeps on disk what happened: a journal, from which the next hookd of this boot knows what hooks have
 // been told and what is still to be done, and a history of runs for people. Both are lines of JSON in the state
-// directory, both are bounded, and a line that was cut off is recognised.
+// directory, both are bounded, and a line that was cut off is recognised. A Keeper moves the history on to a directory that
+// outlives the boot.
 package history
 
 import (

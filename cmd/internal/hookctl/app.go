@@ -135,6 +135,7 @@ func (a *app) build() *cli.App {
 			{Name: "stop", Usage: "stop a service", ArgsUsage: "SERVICE [key=value…]", Action: a.args(1, many, a.manage)},
 			{Name: "restart", Usage: "restart a service", ArgsUsage: "SERVICE [key=value…]", Action: a.args(1, many, a.manage)},
 			{Name: "reload", Usage: "make hookd read its hooks anew", Action: a.args(0, 0, a.reload)},
+			{Name: "flush", Usage: "tell hookd that the disk of its history is there, and have it moved", Action: a.args(0, 0, a.flush)},
 			{Name: "completion", Usage: "print the completion script of a shell", ArgsUsage: "bash|zsh|fish", Action: a.args(1, 1, a.completion)},
 		},
 	}

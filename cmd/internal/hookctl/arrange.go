@@ -130,7 +130,7 @@ func (s *sorter) checkGlobals() error {
 		return nil
 	case "list", "show", "check", "test":
 		allowed = "hooks policy json no-color"
-	case "emit", "watch", "history", "status", "start", "stop", "restart", "reload":
+	case "emit", "watch", "history", "status", "start", "stop", "restart", "reload", "flush":
 		allowed = "socket json no-color"
 	case "events", "new":
 		allowed = "json no-color"

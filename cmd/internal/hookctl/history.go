@@ -121,6 +121,15 @@ func (a *app) readHistory(c *cli.Context, req control.HistoryRequest, each func(
 	return nil
 }
 
+// flush says nothing when all is well: a unit calls it.
+func (a *app) flush(c *cli.Context) error {
+	r, err := ask[control.Flushed](c, control.MethodFlush, struct{}{})
+	if err == nil && c.Bool("json") {
+		return a.json(r)
+	}
+	return err
+}
+
 func (a *app) entries(c *cli.Context, found []history.Entry) {
 	rows := [][]string{{"TIME", "RUN", "RESULT", "EVENT", "SUBJECT", "HOOKS"}}
 	for _, e := range found {

@@ -23,6 +23,7 @@ type config struct {
 	Policies []string
 	Named    struct{ Hooks, Policies bool } // the directories were named by hand: they must exist
 	State    string
+	History  string // where the history lasts; empty for nowhere
 	Socket   string
 	Level    slog.Level
 
@@ -41,7 +42,8 @@ const (
 var errUsage = errors.New("usage")
 
 const usage = `Usage: hookd [--hooks DIR]… [--policy DIR]… [--state DIR] [--socket PATH]
-             [--executor auto|process|systemd] [--hookshim PATH]
+             [--history DIR] [--executor auto|process|systemd]
+             [--hookshim PATH]
              [--log-level debug|info|warn|error]
 
 Run hooks on events, in the foreground; see hookd(8).
@@ -55,6 +57,7 @@ func parseArgs(args []string, stdout, stderr io.Writer) (config, error) {
 	fs.Func("hooks", "", appendTo(&c.Hooks))
 	fs.Func("policy", "", appendTo(&c.Policies))
 	fs.Func("state", "", set(&c.State))
+	fs.Func("history", "", set(&c.History))
 	fs.Func("socket", "", set(&c.Socket))
 	fs.Func("executor", "", set(&c.Executor))
 	fs.Func("hookshim", "", set(&c.Shim))
@@ -97,7 +100,24 @@ func (c config) complete(stderr io.Writer) (config, error) {
 	if c.Socket == "" {
 		c.Socket = filepath.Join(c.State, control.SocketName)
 	}
-	return c, nil
+	err := c.completeHistory(stderr)
+	return c, err
+}
+
+// completeHistory gives the hookd of a host its directory. Its name stays right elsewhere: hookctl reads it, too.
+func (c *config) completeHistory(stderr io.Writer) error {
+	if c.History == "" && os.Geteuid() == 0 && c.State == systemState {
+		c.History = "/var/lib/hookd/history"
+	}
+	if c.History == "" {
+		return nil
+	}
+	full, err := filepath.Abs(c.History)
+	if err != nil {
+		return usageError(stderr, "--history: %s", err)
+	}
+	c.History = full
+	return nil
 }
 
 func usageError(stderr io.Writer, format string, args ...any) error {
@@ -125,10 +145,13 @@ func set(text *string) func(string) error {
 	}
 }
 
+// systemState is the state directory of the hookd of a host.
+const systemState = "/run/hookd"
+
 // defaultState is where hookd keeps its state unless told otherwise.
 func defaultState() string {
 	if os.Geteuid() == 0 {
-		return "/run/hookd"
+		return systemState
 	}
 	return filepath.Join("/run/user", strconv.Itoa(os.Geteuid()), "hookd")
 }

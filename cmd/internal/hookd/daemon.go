@@ -66,6 +66,7 @@ type daemon struct {
 	supervisor runner.Supervisor
 	units      unitStates // nil where systemd does not supervise
 	facts      *facts
+	keeper     *history.Keeper
 
 	source  *rtnl.Source
 	files   *paths.Watcher
@@ -107,6 +108,7 @@ func run(ctx context.Context, c config, trust hookspec.Trust, log *slog.Logger, 
 // restore takes up what an earlier hookd of this boot has left, and makes everything that it has something to tell.
 func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	past := history.Open(filepath.Join(d.State, historyName), d.trouble.about("history"))
+	d.keeper = history.NewKeeper(past, d.History, d.lastingSafe, d.trouble.about("lasting history"))
 	journal, records, err := history.OpenJournal(filepath.Join(d.State, historyName), d.trouble.about("journal"))
 	if err != nil {
 		return nil, nil, err
@@ -136,11 +138,12 @@ const historyName = "history"
 // ask has the source report what hooks of the set ask for.
 func (d *daemon) ask(set *hookspec.Set) { d.source.Want(set.Asks("route"), set.Asks("neighbor")) }
 
-// serve owns the goroutines of the daemon. The order of their end: sources, then the runner, then the control socket, so
-// that who waits for a run hears of its end.
+// serve owns the goroutines of the daemon. The order of their end: sources, then the runner, then the keeper of what that
+// has written, then the control socket, so that who waits for a run hears of its end.
 func (d *daemon) serve(ctx context.Context, listener *net.UnixListener, set *hookspec.Set) error {
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopServing()
+	endKeeping := d.keep(context.WithoutCancel(ctx))
 	var servers, rest sync.WaitGroup
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
@@ -159,6 +162,7 @@ func (d *daemon) serve(ctx context.Context, listener *net.UnixListener, set *hoo
 	d.loop(ctx, set)
 	d.notifyStopping()
 	rest.Wait()
+	endKeeping()
 	stopServing()
 	servers.Wait()
 	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {

@@ -24,6 +24,7 @@ func (d *daemon) handlers() map[string]control.Handler {
 
 		control.MethodServices: d.services,
 		control.MethodManage:   owners(d.patient(d.manage)),
+		control.MethodFlush:    owners(d.patient(d.flush)),
 	}
 }
 
