@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"hookd/internal/control"
+	"hookd/runner"
 )
 
 // lastFlush is how long the end of hookd waits for the history to be moved: the disk may be one that does not answer.
@@ -41,7 +42,7 @@ func (d *daemon) lastingSafe(dir string) error {
 	owner := int(fi.Sys().(*syscall.Stat_t).Uid)
 	switch {
 	case !fi.IsDir():
-		return fmt.Errorf("%s is no directory", dir)
+		return fmt.Errorf("%s is no directory, or only a link to one", dir)
 	case owner != os.Geteuid():
 		return fmt.Errorf("%s belongs to uid %d, not to hookd's own", dir, owner)
 	case fi.Mode().Perm()&0o077 != 0:
@@ -53,5 +54,9 @@ func (d *daemon) lastingSafe(dir string) error {
 
 // flush has been told that the directory of the history is there.
 func (d *daemon) flush(ctx context.Context, _ *control.Request) (any, error) {
-	return control.Flushed{Directory: d.History}, d.keeper.Flush(ctx)
+	err := d.keeper.Flush(ctx)
+	if ctx.Err() != nil {
+		err = runner.ErrStopped
+	}
+	return control.Flushed{Directory: d.History}, err
 }
