@@ -16,25 +16,26 @@ Exec=/bin/echo remembered
 END
 `
 
-// ownVar is a /var/lib that is mounted after hookd began.
-const ownVar = `cat >/etc/systemd/system/var-lib-hookd.mount <<'END'
+// lateDisk is a file system that is mounted at /var/lib/hookd when hookd runs already. What is on it can be seen elsewhere.
+const lateDisk = `mkdir -p /srv/disk /var/lib/hookd
+cat >/etc/systemd/system/srv-disk.mount <<'END'
 [Mount]
 What=tmpfs
-Where=/var/lib/hookd
+Where=/srv/disk
 Type=tmpfs
-[Install]
-WantedBy=local-fs.target
 END
-mkdir -p /var/lib/hookd
-systemctl --quiet enable var-lib-hookd.mount
-mkdir -p /etc/systemd/system/var-lib-hookd.mount.d
-cat >/etc/systemd/system/var-lib-hookd.mount.d/late.conf <<'END'
+cat >/etc/systemd/system/var-lib-hookd.mount <<'END'
 [Unit]
-DefaultDependencies=no
 After=hookd.service
+[Mount]
+What=/srv/disk
+Where=/var/lib/hookd
+Type=none
+Options=bind
+[Install]
+WantedBy=multi-user.target
 END
-sed -i 's/^WantedBy=.*/WantedBy=multi-user.target/' /etc/systemd/system/var-lib-hookd.mount
-systemctl --quiet reenable var-lib-hookd.mount
+systemctl --quiet enable var-lib-hookd.mount
 `
 
 // TestHistoryLasts: what hookd did is known after a reboot, which takes all of /run; hookd that crashes goes on by itself;
@@ -93,17 +94,21 @@ func remembers(t *testing.T, h *booted.Host, runs int) {
 // TestHistoryLateDisk boots with a /var/lib/hookd that is mounted when hookd runs already, and takes it away again: nothing
 // is ordered in a circle, hookd does not wait for it, and nothing is written below the mount point.
 func TestHistoryLateDisk(t *testing.T) {
-	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{theDeb(t)}, Setup: remembered + ownVar})
+	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{theDeb(t)}, Setup: remembered + lateDisk})
 	noCycle(t, h)
 	h.Until(`systemctl is-active hookd-flush.service`)
-	h.Run("mountpoint", "/var/lib/hookd")
 	if ready, mounted := since(t, h, "hookd.service", "ActiveEnterTimestampMonotonic"), since(t, h, "var-lib-hookd.mount", "ActiveEnterTimestampMonotonic"); mounted < ready {
 		t.Errorf("hookd was ready at %d µs, its disk there at %d", ready, mounted)
 	}
-	h.Run("hookctl", "emit", "user.remembered", "--wait")
-	h.Run("systemctl", "stop", "var-lib-hookd.mount") // and with it the unit that moves the history
-	h.Shell(`! mountpoint /var/lib/hookd; test -z "$(ls /var/lib/hookd)"`)
-	h.Run("hookctl", "emit", "user.remembered", "--wait")
-	h.Run("systemctl", "restart", "hookd.service")
-	h.Shell(`journalctl -b -u hookd.service | grep 'on another file system than it was'`)
+	h.Run("hookctl", "emit", "user.remembered", "n=1", "--wait")
+	h.Run("systemctl", "stop", "var-lib-hookd.mount") // and before it the unit that moves the history
+	h.Shell(`grep -q user.remembered /srv/disk/history/part.00000001; test -z "$(ls /var/lib/hookd)"`)
+	remembers(t, h, 0)
+	h.Run("hookctl", "emit", "user.remembered", "n=2", "--wait")
+	h.Run("systemctl", "stop", "hookd.service")
+	h.Shell(`journalctl --boot --unit=hookd.service | grep 'on another file system than it was'; test -z "$(ls /var/lib/hookd)"`)
+	remembers(t, h, 1)
+	h.Run("systemctl", "start", "hookd.service")
+	h.Until(`mountpoint /var/lib/hookd && systemctl is-active hookd-flush.service`)
+	remembers(t, h, 2)
 }
