@@ -118,9 +118,6 @@ func (k *Keeper) recall() {
 // told takes the directory for there, wherever it is now.
 func (k *Keeper) told() error {
 	m, err := markOf(k.dir)
-	if err == nil {
-		err = m.write(k.h.dir)
-	}
 	if err != nil {
 		return k.outcome(err)
 	}
@@ -151,7 +148,8 @@ func (k *Keeper) outcome(err error) error {
 	return err
 }
 
-// ready makes the directory, and the one that it is in, but never in the place of a file system that has gone.
+// ready makes the directory, and the one that it is in, but never in the place of a file system that has gone. Nothing is
+// moved to where readers would not look for it.
 func (k *Keeper) ready() error {
 	device, err := deviceOf(k.dir)
 	if err != nil {
@@ -159,6 +157,11 @@ func (k *Keeper) ready() error {
 	}
 	if device != k.mark.Device {
 		return fmt.Errorf("%s is on another file system than it was; hookctl flush tells that this is right", k.dir)
+	}
+	if m, err := readMark(k.h.dir); err != nil || m != k.mark {
+		if err := k.mark.write(k.h.dir); err != nil {
+			return err
+		}
 	}
 	if err := mkdir(filepath.Dir(k.dir), 0o755); err != nil {
 		return err

@@ -130,6 +130,13 @@ func TestKeeper(t *testing.T) {
 			}
 		}
 	}
+	h, k := p.open()
+	keep(t, k)
+	os.RemoveAll(p.dir)
+	if err := k.Flush(t.Context()); err != nil {
+		t.Errorf("without its state: %v", err)
+	}
+	h.Close()
 	if got := ids(t, p.dir, Filter{}); got != numbers(0, n) || len(parts(p.kept)) != 1 || written(t, p.kept) != n {
 		t.Errorf("%v, %d lines, read %s", parts(p.kept), written(t, p.kept), got)
 	}

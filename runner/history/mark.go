@@ -38,6 +38,7 @@ func readMark(dir string) (m mark, err error) {
 }
 
 func (m mark) write(dir string) error {
+	os.Mkdir(dir, 0o700) // somebody may have removed it
 	text, err := json.Marshal(m)
 	if err == nil {
 		err = os.WriteFile(markPath(dir)+".new", append(text, '\n'), 0o600)

@@ -50,7 +50,7 @@ func TestR14(t *testing.T) {
 				t.Errorf("with Delegate=yes hookd has control groups; its status is\n%s", status)
 			}
 			inherited(t, h)
-			h.Run("systemd-analyze", "verify", "--man=no", "hookd.service", "hookd.socket")
+			h.Run("systemd-analyze", "verify", "--man=no", "hookd.service", "hookd-flush.service", "hookd.socket")
 		})
 	}
 }

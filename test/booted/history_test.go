@@ -26,7 +26,10 @@ Type=tmpfs
 END
 cat >/etc/systemd/system/var-lib-hookd.mount <<'END'
 [Unit]
+DefaultDependencies=no
 After=hookd.service
+Conflicts=umount.target
+Before=umount.target
 [Mount]
 What=/srv/disk
 Where=/var/lib/hookd
@@ -97,6 +100,9 @@ func TestHistoryLateDisk(t *testing.T) {
 	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{theDeb(t)}, Setup: remembered + lateDisk})
 	noCycle(t, h)
 	h.Until(`systemctl is-active hookd-flush.service`)
+	if waits := h.Run("systemctl", "show", "--value", "--property=Before", "hookd-flush.service"); waits != "shutdown.target" {
+		t.Errorf("%s waits for the disk of the history", waits)
+	}
 	if ready, mounted := since(t, h, "hookd.service", "ActiveEnterTimestampMonotonic"), since(t, h, "var-lib-hookd.mount", "ActiveEnterTimestampMonotonic"); mounted < ready {
 		t.Errorf("hookd was ready at %d µs, its disk there at %d", ready, mounted)
 	}
