@@ -28,6 +28,7 @@ type Keeper struct {
 	mark   mark // where to; the zero value until it is told. Owned by Run, like the rest
 	broken bool
 	timer  *time.Timer
+	waits  bool // the timer runs
 }
 
 // NewKeeper is for a directory that may not be there yet, "" for none. safe says why it is not to be written to; report is
@@ -63,35 +64,26 @@ func (k *Keeper) Run(ctx context.Context) {
 		return
 	}
 	k.timer = time.NewTimer(k.after)
-	k.timer.Stop()
-	defer k.timer.Stop()
+	k.rest()
+	defer k.rest()
 	k.recall()
-	waits := false // for the timer
 	for {
-		var err error
 		select {
 		case answer := <-k.asks:
-			err = k.told()
-			answer <- err
+			answer <- k.told()
 		case <-k.h.full:
-			if waits = k.later(waits); k.broken || !k.knows() {
-				continue
+			if k.later(); k.knows() && !k.broken { // else it is for the timer
+				k.flush()
 			}
-			err = k.flush()
 		case <-k.h.wrote:
-			waits = k.later(waits)
-			continue
+			k.later()
 		case <-k.timer.C:
-			err = k.flush()
+			k.flush()
 		case <-ctx.Done():
 			if k.knows() {
 				k.flush()
 			}
 			return
-		}
-		k.timer.Stop()
-		if waits = false; err != nil {
-			waits = k.later(false)
 		}
 	}
 }
@@ -99,12 +91,16 @@ func (k *Keeper) Run(ctx context.Context) {
 func (k *Keeper) knows() bool { return k.mark != mark{} }
 
 // later has the timer run, if it does not and there is a place to move to.
-func (k *Keeper) later(waits bool) bool {
-	if !waits && k.knows() {
+func (k *Keeper) later() {
+	if !k.waits && k.knows() {
+		k.waits = true
 		k.timer.Reset(k.after)
-		return true
 	}
-	return waits
+}
+
+func (k *Keeper) rest() {
+	k.waits = false
+	k.timer.Stop()
 }
 
 // recall takes up what an earlier hookd of this boot was told of the same directory. A mark of anything else is none.
@@ -131,8 +127,10 @@ func (k *Keeper) flush() error {
 	if err == nil {
 		err = k.moveAll(k.h.seal())
 	}
+	k.rest()
 	if err != nil {
 		k.h.goOn()
+		k.later()
 	}
 	return k.outcome(err)
 }

@@ -311,24 +311,29 @@ func TestKeeperTime(t *testing.T) {
 	p.quiet()
 }
 
-// While nothing is written no timer runs.
+// While nothing is written no timer runs, and none before it is told; a failure is tried again.
 func TestKeeperIdle(t *testing.T) {
 	p := newPlace(t)
-	_, k := p.open()
-	k.after = time.Millisecond
+	h, k := p.open()
+	h.Add(run(t, "r0", "a", runner.Done, ""))
 	end := keep(t, k)
-	if err := k.Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	eventually(t, "it has heard of that", func() bool { return len(h.wrote) == 0 })
 	end()
-	k.timer = time.NewTimer(time.Hour)
-	if k.timer.Stop(); k.later(false) != true || k.timer.Stop() != true {
-		t.Error("the timer does not run when something was written")
+	if k.later(); k.waits {
+		t.Error("a timer runs before there is anything to do")
 	}
-	select {
-	case <-k.h.wrote:
-		t.Error("an empty flush counts as written")
-	default:
+	k.mark, k.timer = mark{Directory: p.kept}, time.NewTimer(time.Hour)
+	if k.flush() == nil || !k.waits {
+		t.Error("a failure is not tried again")
+	}
+	for range 2 {
+		if err := k.told(); err != nil || k.waits || len(h.wrote)+len(h.full) > 0 {
+			t.Errorf("after a flush: %v, the timer runs: %v", err, k.waits)
+		}
+	}
+	h.Add(run(t, "r1", "a", runner.Done, ""))
+	if len(h.wrote) != 1 {
+		t.Error("nobody hears that something was written")
 	}
 }
 
