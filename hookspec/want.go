@@ -88,8 +88,11 @@ func (h *Hook) templates() []Template {
 }
 
 // WantedBy is the first While= line that means a state, which is given as the event that tells of it from nothing (see
-// events.Told.List). Units are not among them: see State.Unit.
+// events.Told.List). Units are not among them: see State.Unit. That the service runs is no reason for it to run.
 func (h *Hook) WantedBy(state events.Event) (line string, wanted bool) {
+	if service, _ := state.Get("service"); state.Family() == "service" && service == h.Name {
+		return "", false
+	}
 	for _, s := range h.While {
 		if s.Unit == "" && s.Pattern.Match(state) {
 			return s.Text, true
