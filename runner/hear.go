@@ -51,6 +51,7 @@ func (r *Runner) hearServices(states []ServiceState, whole bool) {
 		}
 	}
 	r.supervised = true
+	r.dropUnits(seen)
 	r.attendAll()
 }
 
@@ -82,6 +83,12 @@ func (r *Runner) see(s *service, now ServiceState) {
 	fresh := !now.Phase.down() || now.Invocation != old.Invocation
 	if now.Phase == Broken && now.Reason == "" && !anew(old, now) {
 		now.Reason = old.Reason
+	}
+	if op := s.op; op != nil && op.failed != "" {
+		if now.Phase == Broken && now.Reason == "" {
+			now.Reason = op.failed
+		}
+		r.failureHeard(s, now)
 	}
 	chapters := story(old, now)
 	s.told = now

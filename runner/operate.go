@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"hookd/events"
 	"hookd/hookspec"
@@ -38,10 +39,10 @@ func (r *Runner) begin(s *service) {
 		if fact := hookspec.Judge(judging, job.Conditions, job.Params, r.facts); !fact.True && ctx.Err() == nil {
 			return opEnd{op: op, unmet: fact.Why, again: fact.Again}
 		}
-		err := r.resolve(&spec)
-		if err == nil && ctx.Err() == nil {
-			err = r.supervisor.Start(ctx, spec)
+		if err := r.resolve(&spec); err != nil || ctx.Err() != nil {
+			return opEnd{op: op, err: err, early: true, canceled: ctx.Err() != nil}
 		}
+		err := r.supervisor.Start(ctx, spec)
 		return opEnd{op: op, err: err, canceled: ctx.Err() != nil}
 	})
 }
@@ -103,6 +104,7 @@ type opEnd struct {
 	unmet    string
 	again    bool
 	canceled bool
+	early    bool // it never came to the supervisor
 	err      error
 }
 
@@ -127,8 +129,7 @@ func (r *Runner) operationEnded(s *service, end opEnd) {
 	case !end.op.start:
 		r.stopEnded(s, end.err)
 	case end.err != nil:
-		s.op = nil
-		r.startFailed(s, end.err)
+		r.startFailed(s, end)
 	default:
 		s.unmet, s.tries = "", 0
 		r.startEnded(s)
@@ -143,7 +144,7 @@ func (r *Runner) stopEnded(s *service, err error) {
 	s.op, s.reason = nil, ""
 	if err != nil {
 		s.reason = "it cannot be stopped: " + err.Error()
-		r.unheard(s, &operation{}, func() {})
+		r.unheard(s, &operation{}, unheardTime, func() {})
 		return
 	}
 	s.doubt = false
@@ -155,7 +156,7 @@ func (r *Runner) stopEnded(s *service, err error) {
 	case Broken:
 		s.told.Phase = Inactive // what was left of it is gone
 	default:
-		r.unheard(s, &operation{over: true}, func() {
+		r.unheard(s, &operation{over: true}, unheardTime, func() {
 			now := s.told
 			now.Phase, now.Result = Inactive, "unknown"
 			r.see(s, now)
@@ -164,9 +165,9 @@ func (r *Runner) stopEnded(s *service, err error) {
 }
 
 // unheard waits for the state that an operation has led to. If the supervisor does not tell it, else decides.
-func (r *Runner) unheard(s *service, op *operation, otherwise func()) {
+func (r *Runner) unheard(s *service, op *operation, limit time.Duration, otherwise func()) {
 	s.op = op
-	r.agenda.at(r.now().Add(unheardTime), func() {
+	r.agenda.at(r.now().Add(limit), func() {
 		if s.op == op {
 			otherwise()
 			r.endOf(s, op)
@@ -174,18 +175,47 @@ func (r *Runner) unheard(s *service, op *operation, otherwise func()) {
 	})
 }
 
-// startFailed: the supervisor has told how the service broke, or it never came that far.
-func (r *Runner) startFailed(s *service, err error) {
-	if s.want != nil {
-		s.want.spent = true
+// startFailed: the supervisor tells how the service broke, or that it tries again by itself; or it never came that far.
+func (r *Runner) startFailed(s *service, end opEnd) {
+	op, heard := s.op, s.told.Invocation != s.op.before
+	op.failed = end.err.Error()
+	switch {
+	case end.early, heard && s.told.Phase.down():
+		s.op = nil
+		r.startBroken(s, op.failed)
+	case s.told.Phase == Restarting:
+		r.failureHeard(s, s.told)
+	case s.told.Phase.down():
+		r.unheard(s, op, failedTime, func() { r.startBroken(s, op.failed) })
+	default:
+		r.unheard(s, op, unheardTime, func() { r.startBroken(s, op.failed) })
 	}
+}
+
+// failureHeard takes in what has become of a start that failed, as soon as that is told.
+func (r *Runner) failureHeard(s *service, now ServiceState) {
+	switch op := s.op; {
+	case now.Phase == Broken, now.Phase.down() && now.Invocation != op.before:
+		s.op = nil
+		r.spend(s)
+	case now.Phase == Restarting, now.Phase == Starting && now.Restarts > s.told.Restarts:
+		s.op = nil
+		s.reply(op.failed)
+	case now.Phase == Running:
+		s.op = nil
+	}
+}
+
+// startBroken: the supervisor has told how the service broke, or we do.
+func (r *Runner) startBroken(s *service, why string) {
+	r.spend(s)
 	if s.told.Phase == Broken && s.told.Reason != "" {
 		return
 	}
 	now := s.told
-	now.Reason = err.Error()
+	now.Reason = why
 	if now.Phase != Broken {
-		now = ServiceState{ID: s.id, Phase: Broken, Result: "start-failed", Reason: err.Error(), Since: r.now(), Unit: now.Unit, Invocation: now.Invocation}
+		now = ServiceState{ID: s.id, Phase: Broken, Result: startNotTold, Reason: why, Since: r.now(), Unit: now.Unit, Invocation: now.Invocation}
 	}
 	r.see(s, now)
 }
@@ -200,7 +230,7 @@ func (r *Runner) startEnded(s *service) {
 		r.spend(s)
 	default:
 		op.over = true
-		r.unheard(s, op, func() { r.spend(s) })
+		r.unheard(s, op, unheardTime, func() { r.spend(s) })
 	}
 }
 
@@ -221,9 +251,14 @@ func (r *Runner) spend(s *service) {
 func (r *Runner) unmetNow(s *service, why string, again bool) {
 	s.unmet, s.judged = why, r.now()
 	if again && s.want != nil && !s.want.once {
-		pause := min(firstRetry<<min(s.tries, 10), lastRetry)
+		due := r.now().Add(min(firstRetry<<min(s.tries, 10), lastRetry))
 		s.tries++
-		r.agenda.at(r.now().Add(pause), func() { r.lookNow(s) })
+		s.retry = due
+		r.agenda.at(due, func() {
+			if s.retry == due { // an earlier look has one of its own
+				r.lookNow(s)
+			}
+		})
 	}
 	if s.want != nil && s.want.once {
 		s.want, s.unmet = s.want.before, ""

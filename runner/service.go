@@ -27,6 +27,7 @@ type service struct {
 	look    bool      // the next look is due
 	looking bool      // it is in the agenda
 	judged  time.Time // the last look
+	retry   time.Time // the next one, when nobody could judge
 	noted   string    // what the journal knows
 	doubt   bool      // a start was called off: nobody knows for what it runs, if it does
 	began   time.Time // the last start of ours
@@ -52,6 +53,7 @@ type operation struct {
 	off    bool   // it was called off
 	before string // the invocation when it began
 	over   bool   // it was said to be done, and no state was told yet
+	failed string // why the start failed; what the supervisor makes of that was not told yet
 }
 
 // callOff gives up a start that has not ended.
@@ -107,5 +109,5 @@ func (s *service) rests() bool { return s.told.Phase.down() && s.next() == wait 
 
 // idle says whether there is nothing to be remembered of a service.
 func (s *service) idle() bool {
-	return s.want == nil && !s.barred && !s.owes && s.rests() && s.told.Phase != Broken && len(s.asked) == 0
+	return s.want == nil && s.due.IsZero() && !s.barred && !s.owes && s.rests() && s.told.Phase != Broken && len(s.asked) == 0
 }

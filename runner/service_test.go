@@ -22,6 +22,8 @@ import (
 type rig struct {
 	starts, stops time.Duration
 	fails         error // of each start
+	dies          error // of each start, once it was told that it began; how it ended is for the test to tell
+	retries       error // of each start, which the supervisor tries again by itself
 
 	mu       sync.Mutex
 	tell     func([]ServiceState, bool)
@@ -98,6 +100,13 @@ func (g *rig) Start(ctx context.Context, s ServiceSpec) error {
 	case <-time.After(g.starts):
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+	if g.dies != nil {
+		return g.dies
+	}
+	if g.retries != nil {
+		g.set(s.ID, func(t *ServiceState) { t.Phase, t.Result = Restarting, "exit-code" })
+		return g.retries
 	}
 	g.set(s.ID, func(t *ServiceState) { t.Phase = Running })
 	return nil

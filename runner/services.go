@@ -18,7 +18,8 @@ const (
 	firstRetry  = time.Second      // after a condition that nobody could judge; doubled each time
 	lastRetry   = time.Minute
 	lookPause   = 100 * time.Millisecond // between two looks at the conditions of a service
-	unheardTime = 10 * time.Second       // how long after a start we wait for the supervisor to tell of it
+	unheardTime = 10 * time.Second       // how long after a start or stop we wait for the supervisor to tell of it
+	failedTime  = time.Second            // the same after a start that failed before anything was told of it
 )
 
 // service finds a service, or makes a record of one.
@@ -54,7 +55,7 @@ func (r *Runner) instancesOf(hook string) []*service {
 // runs goes on as it is, or is started anew with WhenBusy=restart. It says in words what comes of it.
 func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 	id := ServiceID{job.Hook.Name, job.Instance}
-	if r.services[id] == nil && len(r.instancesOf(id.Hook)) >= perService {
+	if r.crowded(id) {
 		return "", fmt.Errorf("there are %d instances of this service already", perService)
 	}
 	s := r.service(id, job.Hook)
@@ -84,6 +85,15 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 		r.followUnits()
 	}
 	return "it is being started", nil
+}
+
+// crowded says whether there is no room for one more instance. Those that only settle, or wait for their state, take none.
+func (r *Runner) crowded(id ServiceID) bool {
+	takes := func(s *service) bool { return s.want != nil || !s.told.Phase.down() || s.op != nil }
+	if s := r.services[id]; s != nil && takes(s) {
+		return false
+	}
+	return len(slices.DeleteFunc(r.instancesOf(id.Hook), func(s *service) bool { return !takes(s) })) >= perService
 }
 
 // causeOf is the word for the events of a service.

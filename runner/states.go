@@ -81,10 +81,8 @@ func (r *Runner) judgeAll() {
 			}
 		}
 	}
-	for _, h := range r.set.Services() {
-		if len(h.While) > 0 {
-			r.judge(h.Name)
-		}
+	for _, h := range r.set.Services() { // one whose While= was taken away too
+		r.judge(h.Name)
 	}
 }
 
@@ -202,6 +200,15 @@ func (r *Runner) hearUnit(n ServiceState) {
 	r.units[n.ID.Instance] = active
 	r.judgeAll()
 	r.lookAgain()
+}
+
+// dropUnits forgets the units that are not among all there are.
+func (r *Runner) dropUnits(seen map[ServiceID]bool) {
+	for unit, active := range r.units {
+		if id := (ServiceID{Instance: unit}); !seen[id] && active {
+			r.hearUnit(ServiceState{ID: id, Phase: Inactive})
+		}
+	}
 }
 
 // judgeUnit holds a hook's line for a unit that is active. The event it runs for is the one that would tell of it.

@@ -15,8 +15,14 @@ type chapter struct {
 	restarting bool
 }
 
+// startNotTold is the result when a start failed and the supervisor has not told of it.
+const startNotTold = "start-failed"
+
 // story tells what has happened between two states. That a service is gone for good is not for it to say.
 func story(old, now ServiceState) []chapter {
+	if old.Phase == Broken && now.Phase == Broken && old.Result == startNotTold {
+		return nil // we have told of this failure before the supervisor did
+	}
 	out, from, cause := unseen(old, now)
 	for _, word := range steps(from, now.Phase, anew(old, now)) {
 		c := chapter{word: word}

@@ -1,0 +1,149 @@
+package runner
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hookd/hookspec"
+)
+
+// TestFirstTryFails has the supervisor start a service again by itself: who asked hears of the failure, but it is not over.
+func TestFirstTryFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig()
+		g.starts, g.retries = time.Second, errors.New("it exited with status 1")
+		p := buildWith(t, g, Options{}, "vpn: Type=service; While=default-route")
+		p.happens(t, routeComes)
+		p.story(t, "vpn:starting(while) vpn:failed(exit again exit-code)")
+		g.set(vpn, func(s *ServiceState) { s.Phase, s.Restarts, s.Result, s.Invocation = Starting, 1, "", "2" })
+		g.set(vpn, func(s *ServiceState) { s.Phase = Running })
+		p.story(t, "vpn:starting(restart 1) vpn:started(restart 1)")
+	})
+}
+
+// TestFailureIsToldOnce when Start returns before the supervisor has told how the service broke, and whether it told of the
+// beginning or not.
+func TestFailureIsToldOnce(t *testing.T) {
+	for _, begun := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			p := build(t, "vpn: Type=service; On=user.go")
+			p.rig.fails = errors.New("it exited with status 3")
+			if begun {
+				p.rig.fails, p.rig.dies = nil, errors.New("it exited with status 3")
+			}
+			for i := range 3 {
+				p.submit(t, "user.go")
+				time.Sleep(2 * failedTime)
+				synctest.Wait()
+				p.rig.set(vpn, func(s *ServiceState) {
+					s.Phase, s.Result, s.Invocation = Broken, "exit-code", fmt.Sprint("i", i, begun)
+				})
+				result := "exit-code"
+				if i == 0 && !begun {
+					result = "start-failed" // nobody had told anything by then
+				}
+				p.story(t, fmt.Sprintf("vpn:starting(user.go) vpn:failed(exit %[1]s) vpn:stopped(exit %[1]s)", result))
+				if begun {
+					p.rig.set(vpn, func(s *ServiceState) { s.Phase = Inactive })
+				}
+				if s := p.only(t); s.Missing == "" {
+					t.Errorf("%+v", s)
+				}
+			}
+		})
+	}
+}
+
+// TestRetriesDoNotMultiply when the state of the world changes while a name is not resolved.
+func TestRetriesDoNotMultiply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; On=user.go; ConditionReachable=vpn.example.com")
+		p.world.set("vpn.example.com", hookspec.Fact{Again: true, Why: "no answer"})
+		p.submit(t, "user.go")
+		for range 200 {
+			time.Sleep(200 * time.Millisecond)
+			p.happens(t, routeComes)
+			p.happens(t, routeGoes)
+		}
+		time.Sleep(2 * time.Minute)
+		synctest.Wait()
+		before := p.world.asked
+		time.Sleep(10 * time.Minute)
+		synctest.Wait()
+		if n := p.world.asked - before; n > 11 {
+			t.Errorf("asked %d times in ten minutes", n)
+		}
+	})
+}
+
+// TestWhileTakenAway stops what only that state wanted.
+func TestWhileTakenAway(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; While=default-route")
+		p.happens(t, routeComes)
+		p.story(t, "vpn:starting(while) vpn:started(while)")
+		p.runner.Swap(t.Context(), setOf(t, []string{"vpn: Type=service; On=user.go"}))
+		p.story(t, "vpn:stopping(while) vpn:stopped(while success)")
+	})
+}
+
+// TestServiceDoesNotKeepItselfUp by the state that it makes.
+func TestServiceDoesNotKeepItselfUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; While=default-route", "vpn-watch: Type=service; While=service service=vpn*")
+		p.happens(t, routeComes)
+		p.story(t, "vpn:starting(while) vpn:started(while) vpn-watch:starting(while) vpn-watch:started(while)")
+		p.happens(t, routeGoes)
+		p.story(t, "vpn:stopping(while) vpn:stopped(while success) vpn-watch:stopping(while) vpn-watch:stopped(while success)")
+	})
+}
+
+// TestUnitThatIsNotListed is not active: a whole list is all there is.
+func TestUnitThatIsNotListed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; While=unit unit=foo.service")
+		unit := ServiceID{Instance: "foo.service"}
+		p.rig.set(unit, func(s *ServiceState) { s.Phase = Running })
+		p.story(t, "vpn:starting(while) vpn:started(while)")
+		p.rig.mu.Lock()
+		tell, mine := p.rig.tell, p.rig.states[vpn]
+		p.rig.mu.Unlock()
+		tell([]ServiceState{mine}, true)
+		p.story(t, "vpn:stopping(while) vpn:stopped(while success)")
+	})
+}
+
+// TestInstancesAreBounded also when they settle first.
+func TestInstancesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; While=link-up; Instance=%{interface}; Settle=1s")
+		for i := range perService + 20 {
+			p.happens(t, fmt.Sprintf("link.up interface=e%d index=%d kind=veth mac=00:00:00:00:00:01 mtu=1500", i, i+2))
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if n := len(p.rig.log); n != perService {
+			t.Errorf("%d started", n)
+		}
+	})
+}
+
+// TestSettleGoesOn when all services are looked at meanwhile.
+func TestSettleGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; While=default-route; Settle=10s")
+		p.happens(t, routeComes)
+		time.Sleep(9 * time.Second)
+		p.rig.tell(nil, true)
+		time.Sleep(2 * time.Second)
+		synctest.Wait()
+		if diff := cmp.Diff([]string{"start vpn"}, p.rig.log); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
