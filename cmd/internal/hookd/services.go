@@ -2,6 +2,8 @@ package hookd
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -53,12 +55,17 @@ func (d *daemon) needsSystemd(set *hookspec.Set) []hookspec.Setting {
 	return out
 }
 
-// unitPrefix begins the names of our units. A hookd with a state of its own has units of its own.
+// unitPrefix begins the names of our units. A hookd with a state of its own has units of its own: no other's prefix is the
+// beginning of this one, whatever their directories are called, and it has no byte that a unit cannot have in its name.
 func unitPrefix(state string) string {
-	if state == "/run/hookd" {
-		return "hookd-"
+	if real, err := filepath.EvalSymlinks(state); err == nil {
+		state = real
 	}
-	return "hookd." + filepath.Base(state) + "-"
+	if state, err := filepath.Abs(state); err == nil && state != systemState {
+		sum := sha256.Sum256([]byte(state))
+		return "hookd." + hex.EncodeToString(sum[:6]) + "-"
+	}
+	return "hookd-"
 }
 
 // shim finds hookshim: as it was named, or beside this program, where a build leaves it, or where an installation puts it.
