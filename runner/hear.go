@@ -101,6 +101,9 @@ func (r *Runner) see(s *service, now ServiceState) {
 	if (halting || s.doubt && s.ours) && now.Phase.down() && old.Phase.up() {
 		chapters = append([]chapter{{word: "stopping"}}, chapters...)
 	}
+	if now.Phase == Broken && old.Phase == Stopping && now.Result != "success" && !halting && s.want != nil {
+		chapters = append(chapters, chapter{word: "failed", cause: "exit"}) // what it had left behind was stopped first
+	}
 	if s.op != nil && s.op.over && (fresh || halting && now.Phase.down()) {
 		if now.Phase.down() && !halting {
 			r.spend(s)

@@ -31,6 +31,7 @@ type service struct {
 	noted   string    // what the journal knows
 	doubt   bool      // a start was called off: nobody knows for what it runs, if it does
 	began   time.Time // the last start of ours
+	later   time.Time // when RateLimit= allows another restart, in the agenda
 	asked   []*asking
 }
 

@@ -147,3 +147,32 @@ func TestSettleGoesOn(t *testing.T) {
 		}
 	})
 }
+
+// TestLimitedRestartsAreOneAppointment however often the state changes meanwhile.
+func TestLimitedRestartsAreOneAppointment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; While=default-route; WhenBusy=restart; RateLimit=1/24h")
+		for range 500 {
+			p.happens(t, routeComes)
+			p.happens(t, routeBetter)
+		}
+		time.Sleep(time.Hour)
+		n, err := ask(t.Context(), p.runner, func() int { return p.runner.agenda.Len() })
+		if err != nil || n > 10 {
+			t.Error(n, err)
+		}
+	})
+}
+
+// TestCrashThatLeavesProcesses is a failure, although what was left is stopped first.
+func TestCrashThatLeavesProcesses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; On=user.go; StopOn=user.halt")
+		p.submit(t, "user.go")
+		p.story(t, "vpn:starting(user.go) vpn:started(user.go)")
+		p.rig.set(vpn, func(s *ServiceState) { s.Phase = Stopping })
+		synctest.Wait()
+		p.rig.set(vpn, func(s *ServiceState) { s.Phase, s.Result = Broken, "exit-code" })
+		p.story(t, "vpn:stopping(exit) vpn:failed(exit exit-code) vpn:stopped(exit exit-code)")
+	})
+}

@@ -129,7 +129,10 @@ func (r *Runner) judgeService(h *hookspec.Hook, id ServiceID) {
 		return
 	}
 	if s != nil && s.want != nil && !r.admit(instance{id.Hook, id.Instance}, h.RateLimit) {
-		r.agenda.at(r.windows[instance{id.Hook, id.Instance}].next(h.RateLimit), func() { r.judge(id.Hook) })
+		if due := r.windows[instance{id.Hook, id.Instance}].next(h.RateLimit); s.later != due {
+			s.later = due
+			r.agenda.at(due, func() { r.judge(id.Hook) })
+		}
 		return
 	}
 	if _, err := r.raise(held.job, want{event: held.event, why: "While=" + held.line, state: true}); err != nil {
