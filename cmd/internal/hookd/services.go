@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 
 	"hookd/events"
@@ -31,7 +32,7 @@ func (d *daemon) supervise() (runner.Supervisor, error) {
 		case err == nil:
 			d.units = s
 			return s, nil
-		case d.Executor == executorSystemd:
+		case d.Executor == executorSystemd || !isElsewhere(err):
 			return nil, err
 		}
 		d.log.Info("services are run by hookd itself", "why", err)
@@ -41,6 +42,14 @@ func (d *daemon) supervise() (runner.Supervisor, error) {
 		return unable{err}, nil
 	}
 	return monitor.New(filepath.Join(d.State, servicesName), shim)
+}
+
+// isElsewhere says whether an error of systemd.New means that it does not run here, or is not ours to ask. One that is there
+// and does not answer, because it is just being executed again, has the units of an earlier hookd still: to run services
+// ourselves would be to run them twice.
+func isElsewhere(err error) bool {
+	return os.Geteuid() != 0 || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) ||
+		errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOTDIR)
 }
 
 // needsSystemd lists what hooks say that has no effect here.

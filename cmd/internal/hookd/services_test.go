@@ -1,9 +1,30 @@
 package hookd
 
 import (
+	"fmt"
+	"io"
+	"net"
+	"os"
 	"strings"
+	"syscall"
 	"testing"
 )
+
+// TestR12SystemdThatDoesNotAnswer is no reason to run services ourselves: its units are there still.
+func TestR12SystemdThatDoesNotAnswer(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root may ask systemd at all")
+	}
+	for err, elsewhere := range map[error]bool{
+		syscall.ENOENT: true, syscall.ECONNREFUSED: true, syscall.EACCES: true,
+		os.ErrDeadlineExceeded: false, io.EOF: false, syscall.ECONNRESET: false,
+	} {
+		err := fmt.Errorf("connect to systemd: %w", &net.OpError{Op: "dial", Err: err})
+		if isElsewhere(err) != elsewhere {
+			t.Errorf("%s: %v", err, !elsewhere)
+		}
+	}
+}
 
 // TestUnitPrefixes of two hookds never meet: who found units of the other would stop them.
 func TestUnitPrefixes(t *testing.T) {
