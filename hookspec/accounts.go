@@ -12,6 +12,11 @@ type Host struct{}
 
 // User finds a user by name or number.
 func (Host) User(name string) (Account, error) {
+	if isNumber(name) { // first: a C library takes 4294967296 for 0
+		if _, err := parseID(name); err != nil {
+			return Account{}, fmt.Errorf("unknown user %q", name)
+		}
+	}
 	u, err := user.Lookup(name)
 	if isNumber(name) {
 		u, err = user.LookupId(name)
@@ -39,6 +44,11 @@ func (Host) User(name string) (Account, error) {
 
 // Group finds a group by name or number.
 func (Host) Group(name string) (Account, error) {
+	if isNumber(name) {
+		if _, err := parseID(name); err != nil {
+			return Account{}, fmt.Errorf("unknown group %q", name)
+		}
+	}
 	g, err := user.LookupGroup(name)
 	if isNumber(name) {
 		g, err = user.LookupGroupId(name)
