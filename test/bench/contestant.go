@@ -45,6 +45,11 @@ func (c *contestant) childRan(ctx context.Context) (time.Duration, error) {
 			return 0, fmt.Errorf("%s does not run its child: %w", c.cmd.Path, err)
 		}
 	}
+	return c.said()
+}
+
+// said is when the child says that its first instruction ran.
+func (c *contestant) said() (time.Duration, error) {
 	text := make([]byte, 8)
 	if n, err := unix.Read(c.fifo, text); err != nil || n != len(text) {
 		return 0, fmt.Errorf("cannot read what the child wrote: %d bytes, %v", n, err)

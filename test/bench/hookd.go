@@ -14,14 +14,15 @@ import (
 
 // launchHookd starts hookd with hooks, given by name, and waits until it has loaded them all. Neither the hooks of the
 // host nor its policies have a say.
-func launchHookd(ctx context.Context, work, dir string, hooks map[string]string) (*daemon, control.Status, error) {
+func launchHookd(ctx context.Context, work, dir string, hooks map[string]string, more ...string) (*daemon, control.Status, error) {
 	var status control.Status
 	if err := writeHooks(dir, hooks); err != nil {
 		return nil, status, err
 	}
 	state := filepath.Join(dir, "state")
-	d, err := launch(dir, filepath.Join(work, "hookd"), "--state", state,
-		"--hooks", filepath.Join(dir, "hooks"), "--policy", filepath.Join(dir, "policies"))
+	args := append([]string{filepath.Join(work, "hookd"), "--state", state,
+		"--hooks", filepath.Join(dir, "hooks"), "--policy", filepath.Join(dir, "policies")}, more...)
+	d, err := launch(dir, args...)
 	if err != nil {
 		return nil, status, err
 	}

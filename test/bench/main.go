@@ -32,6 +32,7 @@ const patience = 30 * time.Second
 type config struct {
 	bin    string
 	rounds int
+	child  string
 }
 
 func main() {
@@ -40,6 +41,7 @@ func main() {
 	var c config
 	flag.StringVar(&c.bin, "bin", "bin", "the `directory` of the hookd and the hookctl to measure")
 	flag.IntVar(&c.rounds, "rounds", 200, "how many rounds of each contestant are counted")
+	flag.StringVar(&c.child, "services", "", "measure services alone, here, with this `program` that tells when it began")
 	flag.Parse()
 	if flag.NArg() > 0 || c.rounds < 1 {
 		flag.Usage()
@@ -50,6 +52,9 @@ func main() {
 	run := enter
 	if dir := os.Getenv(inside); dir != "" {
 		run = func(ctx context.Context) error { return c.measure(ctx, dir) }
+	}
+	if c.child != "" {
+		run = c.servicesAlone
 	}
 	if err := run(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -113,9 +118,28 @@ func (c config) measure(ctx context.Context, dir string) error {
 	} else if err := runRace(ctx, work, c.rounds); err != nil {
 		return err
 	}
+	if missing == nil {
+		if err := runServices(ctx, work, filepath.Join(work, "child"), c.rounds); err != nil {
+			return err
+		}
+	}
 	if err := runIdle(ctx, work); err != nil {
 		return err
 	}
 	fmt.Printf("\nload at the end %s\n", load())
 	return nil
+}
+
+// servicesAlone measures how services are started on a host that is there for nothing else.
+func (c config) servicesAlone(ctx context.Context) error {
+	dir, err := os.MkdirTemp("", "hookd-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	work := filepath.Join(dir, "work")
+	if err := prepare(c.bin, work); err != nil {
+		return err
+	}
+	return runServices(ctx, work, c.child, c.rounds)
 }

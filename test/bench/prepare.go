@@ -24,7 +24,7 @@ func prepare(bin, work string) error {
 	if err := os.Mkdir(work, 0o755); err != nil {
 		return err
 	}
-	for _, name := range []string{"hookd", "hookctl"} {
+	for _, name := range []string{"hookd", "hookctl", "hookshim"} {
 		program, err := os.ReadFile(filepath.Join(bin, name))
 		if err != nil {
 			return fmt.Errorf("%w (make it with: make build)", err)
