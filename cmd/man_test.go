@@ -189,7 +189,7 @@ func exampleSet(t *testing.T, dir string, want int) *hookspec.Set {
 // TestManualExamples holds hookd-examples(7) against the hooks that it describes, both ways; what they do is tested in
 // TestNetnsExamples.
 func TestManualExamples(t *testing.T) {
-	set := exampleSet(t, "../examples/hooks", 17)
+	set := exampleSet(t, "../examples/hooks", 20)
 	var described []string
 	for _, m := range regexp.MustCompile(`(?m)^\.It Pa (\S+)$`).FindAllStringSubmatch(page(t, "hookd-examples.7"), -1) {
 		described = append(described, m[1])

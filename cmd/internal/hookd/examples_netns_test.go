@@ -2,6 +2,7 @@ package hookd
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -37,6 +38,7 @@ type example struct {
 // or a device are stood in for.
 func TestNetnsExamples(t *testing.T) {
 	examples, files := exampleTests(), exampleFiles(t)
+	maps.Copy(examples, serviceExamples())
 	var all sync.WaitGroup
 	for name, file := range files { // all at once: most of the time they wait for something to settle
 		all.Go(func() { t.Run(name, func(t *testing.T) { examples[name].run(t, name, file) }) })

@@ -22,12 +22,19 @@ import (
 // newServiceHost is a host whose hookd runs services in one of the two ways.
 func newServiceHost(t *testing.T, executor string, hooks map[string]string) *host {
 	h := newHost(t, hooks)
+	h.superviseBy(executor)
+	return h
+}
+
+// superviseBy has the hookd that is started next run services, and takes away what is left of them in the end.
+func (h *host) superviseBy(executor string) {
+	h.t.Helper()
 	self, err := filepath.EvalSymlinks("/proc/self/exe")
 	if err != nil {
-		t.Fatal(err)
+		h.t.Fatal(err)
 	}
 	h.args = []string{"--executor", executor, "--hookshim", self}
-	t.Cleanup(func() { // services outlive hookd
+	h.t.Cleanup(func() { // services outlive hookd
 		if !ended(h.ended) {
 			return
 		}
@@ -38,7 +45,6 @@ func newServiceHost(t *testing.T, executor string, hooks map[string]string) *hos
 		h.cmd.Process.Signal(syscall.SIGTERM)
 		<-h.ended
 	})
-	return h
 }
 
 func (h *host) services(hook string) []control.Service {
