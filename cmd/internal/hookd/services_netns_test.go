@@ -142,7 +142,7 @@ func testServices(t *testing.T, executor string) {
 	h.watchAgain()
 	h.eventually("it is back", func() bool {
 		s := h.services("daemon")
-		return len(s) == 1 && s[0].Restarts == 2 && s[0].Phase == runner.Running
+		return len(s) == 1 && s[0].Restarts == 2 && s[0].Phase == runner.Running && len(h.lines("pids")) == 3
 	})
 
 	h.kill()
