@@ -38,7 +38,7 @@ func (r *Runner) hearServices(states []ServiceState, whole bool) {
 			r.hearUnit(n)
 			continue
 		}
-		if s := r.serviceOf(n.ID); s != nil {
+		if s := r.serviceOf(n, whole); s != nil {
 			r.see(s, n)
 		}
 	}
@@ -55,23 +55,25 @@ func (r *Runner) hearServices(states []ServiceState, whole bool) {
 	r.attendAll()
 }
 
-// serviceOf finds the service that a state is of. One that nobody remembers is taken over: as its hook says, or to be
-// stopped when that is gone, for nobody else would.
-func (r *Runner) serviceOf(id ServiceID) *service {
-	if s := r.services[id]; s != nil {
+// serviceOf finds the service that a state is of. One that nobody remembers is taken over when it is in a whole list: as its
+// hook says, or to be stopped when that is gone, for nobody else would. Else what is told of it comes late: it was stopped.
+func (r *Runner) serviceOf(n ServiceState, whole bool) *service {
+	h := r.set.Hook(n.ID.Hook)
+	switch s := r.services[n.ID]; {
+	case s != nil:
 		return s
-	}
-	h := r.set.Hook(id.Hook)
-	if h == nil && !r.set.Has(id.Hook) && !r.supervised { // later it may be a unit of somebody else, that is not followed any more
-		s := r.service(id, nil)
-		s.ours, s.cause = true, "removed"
-		return s
-	}
-	if h == nil || !h.Service {
+	case h != nil && h.Unit != nil:
+		return r.service(n.ID, h)
+	case !whole || h != nil && !h.Service:
+		return nil
+	case h == nil && (r.supervised || r.set.Has(n.ID.Hook)): // later it may be somebody else's unit, that is not followed any more
 		return nil
 	}
-	s := r.service(id, h)
-	if s.ours = h.Unit == nil; s.ours && len(h.While) == 0 {
+	s := r.service(n.ID, h)
+	s.ours = true
+	if h == nil {
+		s.cause = "removed"
+	} else if n.Phase.up() && len(h.While) == 0 {
 		s.want = &want{event: askedFor(nil, r.now()), why: "it was found running"}
 	}
 	return s

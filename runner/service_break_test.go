@@ -223,3 +223,23 @@ func TestR13Forgotten(t *testing.T) {
 		}
 	})
 }
+
+// TestLateNews of a service that is gone, and that nobody remembers, begin nothing.
+func TestLateNews(t *testing.T) {
+	for _, late := range []Phase{Stopping, Starting, Running} {
+		synctest.Test(t, func(t *testing.T) {
+			p := build(t, "vpn: Type=service; On=user.go; StopOn=user.halt")
+			p.submit(t, "user.go")
+			p.story(t, "vpn:starting(user.go) vpn:started(user.go)")
+			p.submit(t, "user.halt")
+			p.story(t, "vpn:stopping(user.halt) vpn:stopped(user.halt success)")
+			p.rig.set(vpn, func(s *ServiceState) { s.Phase = late })
+			synctest.Wait()
+			p.rig.set(vpn, func(s *ServiceState) { s.Phase = Inactive })
+			p.story(t, "")
+			if diff := cmp.Diff([]string{"start vpn", "stop vpn"}, p.rig.log); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

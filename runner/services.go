@@ -60,6 +60,9 @@ func (r *Runner) raise(job hookspec.Job, w want) (string, error) {
 	}
 	s := r.service(id, job.Hook)
 	old := s.want
+	if s.op != nil && s.op.failed != "" { // a new reason to try does not wait for what is still to be told
+		s.op = nil
+	}
 	if w.run == "" {
 		w.run = r.newRunID()
 	}
