@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"testing/synctest"
@@ -197,7 +198,6 @@ func TestFileGoesAndComes(t *testing.T) {
 		p.story(t, "vpn:starting(while) vpn:started(while)")
 		for range 5 {
 			p.runner.Swap(t.Context(), setOf(t, nil))
-			synctest.Wait() // until the stop is told
 			p.runner.Swap(t.Context(), setOf(t, hooks))
 		}
 		p.story(t, "vpn:stopping(removed) vpn:starting(while) vpn:started(while)")
@@ -242,4 +242,44 @@ func TestLateNews(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestFirstStartFails and the supervisor starts it again, as it tells a moment later: nothing has ended for good.
+func TestFirstStartFails(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig()
+		g.fails = errors.New("it exited with status 1")
+		p := buildWith(t, g, Options{}, "vpn: Type=service; On=user.go; StopOn=user.halt")
+		p.submit(t, "user.go")
+		synctest.Wait()
+		one := 1
+		g.set(vpn, func(s *ServiceState) {
+			s.Phase, s.Result, s.ExitStatus, s.Invocation = Restarting, "exit-code", &one, "1"
+		})
+		time.Sleep(time.Second)
+		g.set(vpn, func(s *ServiceState) { s.Phase, s.Restarts, s.Invocation = Running, 1, "2" })
+		p.story(t, "vpn:starting(user.go) vpn:failed(exit again exit-code) vpn:starting(restart 1) vpn:started(restart 1)")
+		if s := p.only(t); s.Phase != Running || s.Missing != "" {
+			t.Errorf("%+v", s)
+		}
+		p.submit(t, "user.halt")
+		p.story(t, "vpn:stopping(user.halt 1) vpn:stopped(user.halt success 1)")
+	})
+}
+
+// TestR11WishAfterAFailure is heard at once, whatever is still to be told of the failure.
+func TestR11WishAfterAFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig()
+		g.fails = errors.New("no such luck")
+		p := buildWith(t, g, Options{}, "vpn: Type=service; On=user.go; StopOn=user.halt")
+		p.submit(t, "user.go")
+		synctest.Wait()
+		g.fails = nil
+		p.submit(t, "user.go")
+		p.story(t, "vpn:starting(user.go) vpn:started(user.go)")
+		if s := p.only(t); s.Phase != Running {
+			t.Errorf("%+v", s)
+		}
+	})
 }
