@@ -3,6 +3,7 @@ package booted
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"strconv"
 	"strings"
 	"testing"
@@ -34,7 +35,7 @@ new='req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes'
 openssl $new -x509 -days 30 -subj /CN=ca -keyout ca.key -out ca.crt
 for who in this-host:clientAuth far:serverAuth; do
 	openssl $new -subj /CN=${who%:*} -keyout ${who%:*}.key -out csr
-	echo extendedKeyUsage=${who#*:} >ext
+	printf '%s\n' keyUsage=digitalSignature extendedKeyUsage=${who#*:} >ext
 	openssl x509 -req -in csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 30 -extfile ext -out ${who%:*}.crt
 done 2>&1
 ip netns add far
@@ -90,6 +91,10 @@ func newOffice(t *testing.T, executor string) *office {
 		t.Error(out)
 	}
 	o.Run("systemd-run", "--quiet", "--unit=watch", "sh", "-c", "exec hookctl watch --json >/run/watch")
+	t.Cleanup(func() {
+		out, _ := o.Try("sh", "-c", "cat /run/watch; journalctl -o short-monotonic -u 'hookd*' -u far-branch")
+		os.WriteFile("/tmp/h-office-"+executor, []byte(out), 0o644)
+	})
 	o.Until(`grep -q watching /run/watch`)
 	return o
 }
@@ -137,7 +142,10 @@ func (s vpn) pid() string { return itoa(s.PID) }
 func (o *office) service(name string) vpn {
 	o.t.Helper()
 	var reply control.ServicesReply
-	out := o.Run("hookctl", "status", name, "--json")
+	out, err := o.Try("hookctl", "status", name, "--json")
+	if err != nil {
+		return vpn{} // hookd is not there, or not yet the hook
+	}
 	if err := json.Unmarshal([]byte(out), &reply); err != nil || len(reply.Services) != 1 {
 		o.t.Fatalf("the services of %s: %v in %s", name, err, out)
 	}
