@@ -81,7 +81,7 @@ func (r *Runner) serviceOf(n ServiceState, whole bool) *service {
 
 // see takes in the state of a service, and tells what has happened.
 func (r *Runner) see(s *service, now ServiceState) {
-	old := s.told
+	old, busy := s.told, s.op != nil
 	fresh := !now.Phase.down() || now.Invocation != old.Invocation
 	if now.Phase == Broken && now.Reason == "" && !anew(old, now) {
 		now.Reason = old.Reason
@@ -122,7 +122,7 @@ func (r *Runner) see(s *service, now ServiceState) {
 		r.tell(s, c)
 	}
 	r.attend(s)
-	if now.Phase.down() {
+	if now.Phase.down() || busy && s.op == nil {
 		r.attendOthers(s)
 	}
 }

@@ -23,6 +23,7 @@ func (r *Runner) begin(s *service) {
 		r.unmetNow(s, why, false)
 		return
 	}
+	s.want.renew = false // it is, whoever has stopped it
 	ctx, cancel := context.WithCancel(r.ops)
 	s.op, s.began = &operation{start: true, cancel: cancel, before: s.told.Invocation}, r.now()
 	if s.hook.Unit == nil {
@@ -238,6 +239,7 @@ func (r *Runner) endOf(s *service, op *operation) {
 	if s.op == op {
 		s.op = nil
 		r.attend(s)
+		r.attendOthers(s)
 	}
 }
 

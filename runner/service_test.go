@@ -23,6 +23,8 @@ type rig struct {
 	starts, stops time.Duration
 	fails         error // of each start
 	dies          error // of each start, once it was told that it began; how it ended is for the test to tell
+	returns       error // of a start that has begun, and is begun again a moment later
+	mute          bool  // that it stops is not told
 	retries       error // of each start, which the supervisor tries again by itself
 
 	mu       sync.Mutex
@@ -96,6 +98,10 @@ func (g *rig) Start(ctx context.Context, s ServiceSpec) error {
 	g.set(s.ID, func(t *ServiceState) {
 		*t = ServiceState{ID: s.ID, Phase: Starting, Invocation: fmt.Sprint(n), PID: n}
 	})
+	if g.returns != nil {
+		time.AfterFunc(time.Millisecond, func() { g.die(s.ID, true) })
+		return g.returns
+	}
 	select {
 	case <-time.After(g.starts):
 	case <-ctx.Done():
@@ -121,7 +127,9 @@ func (g *rig) Stop(ctx context.Context, id ServiceID) error {
 		return nil
 	}
 	g.note("stop %s%s", id.Hook, id.Instance)
-	g.set(id, func(t *ServiceState) { t.Phase = Stopping })
+	if !g.mute {
+		g.set(id, func(t *ServiceState) { t.Phase = Stopping })
+	}
 	select {
 	case <-time.After(g.stops):
 	case <-ctx.Done():

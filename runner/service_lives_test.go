@@ -1,0 +1,102 @@
+package runner
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestServiceFailsAtFirst hears that a start has failed before it hears that the supervisor tries again.
+func TestServiceFailsAtFirst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig()
+		g.returns = errors.New("it exited with status 3 before it was ready")
+		p := buildWith(t, g, Options{}, "vpn: Type=service; While=default-route", "hand: Type=service")
+		p.happens(t, routeComes)
+		p.story(t, "vpn:starting(while) vpn:failed(exit again exit-code) vpn:starting(restart 1) vpn:started(restart 1)")
+		p.happens(t, routeGoes)
+		p.story(t, "vpn:stopping(while 1) vpn:stopped(while success 1)")
+		if _, err := p.runner.Manage(t.Context(), VerbStart, "hand", nil); err == nil || err.Error() != g.returns.Error() {
+			t.Error(err)
+		}
+		p.story(t, "hand:starting(hookctl) hand:failed(exit again exit-code) hand:starting(restart 1) hand:started(restart 1)")
+	})
+}
+
+// TestR13RestartOnce has hookd die at every moment of a restart over a new state: the next one brings it to its end, and
+// does not begin another one.
+func TestR13RestartOnce(t *testing.T) {
+	for died := time.Duration(0); died < 10*time.Second; died += 500 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			g, j := newRig(), &memory{}
+			p := buildWith(t, g, Options{Journal: j}, "vpn: Type=service; While=default-route; WhenBusy=restart")
+			p.happens(t, routeComes)
+			p.story(t, "vpn:starting(while) vpn:started(while)")
+			g.stops, g.starts = 3*time.Second+1, 3*time.Second+1
+			p.happens(t, routeBetter)
+			time.Sleep(died)
+			synctest.Wait()
+			saved, left := Restore(slices.Clone(j.records)), g.outlives()
+			p.theatre.stop()
+			p = buildWith(t, left, Options{Journal: j, Saved: saved}, "vpn: Type=service; While=default-route; WhenBusy=restart")
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if n := strings.Count(strings.Join(left.log, " "), "start vpn"); n != 2 || p.only(t).Phase != Running {
+				t.Errorf("hookd died after %v: %v, and it is %+v", died, left.log, p.only(t))
+			}
+		})
+	}
+}
+
+// TestR13Stopping has hookd die, or end, while it stops a service that is to run again: it was not said to stop, and is gone when
+// the next one looks.
+func TestR13Stopping(t *testing.T) {
+	for hook, change := range map[string][]string{
+		"vpn: Type=service; While=default-route; WhenBusy=restart": {routeBetter},
+		"vpn: Type=service; While=default-route":                   {routeGoes, routeComes},
+	} {
+		dies := func(dies bool) func(t *testing.T) {
+			return func(t *testing.T) {
+				g, j := newRig(), &memory{}
+				p := buildWith(t, g, Options{Journal: j}, hook)
+				p.happens(t, routeComes)
+				p.story(t, "vpn:starting(while) vpn:started(while)")
+				g.stops, g.mute = time.Minute, true
+				for _, e := range change {
+					p.happens(t, e)
+					synctest.Wait()
+				}
+				saved := slices.Clone(j.records)
+				p.theatre.stop()
+				if !dies {
+					saved = j.records
+				}
+				p = buildWith(t, newRig(), Options{Journal: j, Saved: Restore(saved)}, hook)
+				p.story(t, "vpn:stopping(while again) vpn:starting(while) vpn:started(while)")
+			}
+		}
+		synctest.Test(t, dies(true))
+		synctest.Test(t, dies(false))
+	}
+}
+
+// outlives is the supervisor after hookd has died: what was being stopped or started has come to its end.
+func (g *rig) outlives() *rig {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	out := newRig()
+	out.log, out.count = slices.Clone(g.log), g.count
+	for id, s := range g.states {
+		switch s.Phase {
+		case Starting:
+			s.Phase = Running
+		case Stopping:
+			s.Phase, s.Result = Inactive, "success"
+		}
+		out.states[id] = s
+	}
+	return out
+}
