@@ -147,7 +147,7 @@ func (o *office) routesGo() {
 		o.until(vpn+" is gone", func() bool { return o.service(vpn).Phase == "inactive" && o.processes(vpn) == 0 })
 	}
 	o.until("the rule is gone", func() bool { return !strings.Contains(o.rules(), "dport 22") })
-	o.tellsStory("office-vpn", "stopping(while)", "stopped(while success)")
+	o.tellsStory("office-vpn", "stopping(while 1)", "stopped(while success 1)")
 }
 
 // byHand is (8): who starts it by hand without a route is told what is missing.
