@@ -187,16 +187,21 @@ func exampleSet(t *testing.T, dir string, want int) *hookspec.Set {
 }
 
 // TestManualExamples holds hookd-examples(7) against the hooks that it describes, both ways; what they do is tested in
-// TestNetnsExamples.
+// TestNetnsExamples and, of the VPN, in TestOfficeVPN.
 func TestManualExamples(t *testing.T) {
-	set := exampleSet(t, "../examples/hooks", 20)
-	var described []string
-	for _, m := range regexp.MustCompile(`(?m)^\.It Pa (\S+)$`).FindAllStringSubmatch(page(t, "hookd-examples.7"), -1) {
-		described = append(described, m[1])
-	}
-	slices.Sort(described)
-	if diff := cmp.Diff(set.Names(), described); diff != "" {
-		t.Errorf("examples (-there +in the manual):\n%s", diff)
+	hooks, office, _ := strings.Cut(page(t, "hookd-examples.7"), ".Sh A VPN FOR THE OFFICE")
+	for _, part := range []struct {
+		dir, text string
+		hooks     int
+	}{{"../examples/hooks", hooks, 20}, {"../examples/office-vpn/hookd/hooks.d", office, 4}} {
+		var described []string
+		for _, m := range regexp.MustCompile(`(?m)^\.It Pa (\S+)$`).FindAllStringSubmatch(part.text, -1) {
+			described = append(described, m[1])
+		}
+		slices.Sort(described)
+		if diff := cmp.Diff(exampleSet(t, part.dir, part.hooks).Names(), described); diff != "" {
+			t.Errorf("%s (-there +in the manual):\n%s", part.dir, diff)
+		}
 	}
 }
 
