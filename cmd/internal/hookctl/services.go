@@ -154,6 +154,8 @@ func identity(s runner.ServiceReport) string {
 		return "-"
 	case s.Unit != "":
 		return strings.TrimSpace(s.Unit)
+	case s.PID == 0: // it died, and will be started again
+		return "-"
 	}
 	return fmt.Sprintf("process %d", s.PID)
 }
