@@ -41,6 +41,7 @@ serve() { systemd-run --quiet --unit=far-$1 ip netns exec far openvpn --suppress
 	--ca $PWD/ca.crt --cert $PWD/far.crt --key $PWD/far.key; }
 serve office 10.8.0.0 203.0.113.10 udp 1194
 serve branch 10.9.0.0 203.0.113.20 tcp-server 443
+systemd-run --quiet --unit=far-host ip netns exec far openssl s_server -quiet -accept 4433 -cert $PWD/far.crt -key $PWD/far.key
 `
 
 // ownRules are those of a host that lets nothing in but what the chain vpn takes.

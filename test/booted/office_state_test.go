@@ -98,6 +98,15 @@ func (o *office) ruled(want bool) {
 	}
 }
 
+// passes waits for a host of the office to answer through the tunnel.
+func (o *office) passes() {
+	o.t.Helper()
+	o.until("the tunnel passes what it should", func() bool {
+		_, err := o.Try("timeout", "5", "openssl", "s_client", "-connect", "10.8.0.1:4433", "-verify_quiet", "-CAfile", "/etc/openvpn/client/ca.crt", "-verify_return_error")
+		return err == nil
+	})
+}
+
 // connections is how often the branch was called.
 func (o *office) connections() int {
 	o.t.Helper()

@@ -72,7 +72,7 @@ func (o *office) starts() {
 	first, branch := o.running("office-vpn"), o.running("branch-vpn")
 	o.tellsStory("office-vpn", "starting(while)", "started(while)")
 	o.tellsStory("branch-vpn", "starting(while)", "started(while)")
-	o.until("the tunnel is there", func() bool { return strings.Contains(o.Run("ip", "-brief", "address", "show", "office"), " 10.8.0.") })
+	o.passes()
 
 	o.Run("ip", "link", "set", "ll0", "down")
 	o.Run("ip", "address", "add", "192.0.2.3/24", "dev", "up0")
@@ -113,6 +113,7 @@ func (o *office) anotherUplink() {
 	})
 	o.running("branch-vpn")
 	o.until("the branch heard of it", func() bool { return o.connections() > met })
+	o.passes()
 	o.same("office-vpn", first)
 	o.tellsStory("office-vpn")
 	o.tellsStory("branch-vpn", "stopping(while yes)", "starting(while)", "started(while)")
