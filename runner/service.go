@@ -57,8 +57,11 @@ type operation struct {
 	failed string // why the start failed; what the supervisor makes of that was not told yet
 }
 
-// callOff gives up a start that has not ended.
+// callOff gives up a start that has not ended, or of which there may be more to be told: it may be on its way back.
 func (s *service) callOff() {
+	if s.op != nil && s.op.failed != "" {
+		s.op, s.doubt = nil, true
+	}
 	if s.op != nil && s.op.start {
 		s.op.off = true
 		s.op.cancel()

@@ -283,3 +283,23 @@ func TestR11WishAfterAFailure(t *testing.T) {
 		}
 	})
 }
+
+// TestStopAfterAFailedStart is carried out although nothing was told of the service: the supervisor may be starting it again.
+func TestStopAfterAFailedStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig()
+		g.fails = errors.New("it exited with status 1")
+		p := buildWith(t, g, Options{}, "vpn: Type=service; On=user.go; StopOn=user.halt")
+		p.submit(t, "user.go")
+		synctest.Wait()
+		g.mu.Lock()
+		g.states[vpn] = ServiceState{ID: vpn, Phase: Running, Restarts: 1, Invocation: "2"} // which is not told yet
+		g.mu.Unlock()
+		p.submit(t, "user.halt")
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if phase := g.phase(vpn); phase != Inactive {
+			t.Errorf("it is %s", phase)
+		}
+	})
+}

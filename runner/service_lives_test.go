@@ -7,6 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestServiceFailsAtFirst hears that a start has failed before it hears that the supervisor tries again.
@@ -99,4 +101,22 @@ func (g *rig) outlives() *rig {
 		out.states[id] = s
 	}
 	return out
+}
+
+// TestR13Starting has hookd end while a service starts: it goes on as it is.
+func TestR13Starting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, j := newRig(), &memory{}
+		g.starts = time.Hour
+		p := buildWith(t, g, Options{Journal: j}, "vpn: Type=service; While=default-route")
+		p.happens(t, routeComes)
+		p.story(t, "vpn:starting(while)")
+		p.theatre.stop()
+		left := g.outlives()
+		p = buildWith(t, left, Options{Journal: j, Saved: Restore(j.records)}, "vpn: Type=service; While=default-route")
+		p.story(t, "vpn:started(while)")
+		if diff := cmp.Diff([]string{"start vpn"}, left.log); diff != "" {
+			t.Error(diff)
+		}
+	})
 }

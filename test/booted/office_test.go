@@ -155,7 +155,7 @@ func (o *office) routesGo() {
 func (o *office) byHand() {
 	o.t.Helper()
 	out, err := o.Try("hookctl", "start", "office-vpn")
-	want := "hookctl: cannot start office-vpn: ConditionReachable=vpn.example.com: vpn.example.com (203.0.113.10) is not reachable: there is no route to 203.0.113.10"
+	want := "hookctl: cannot start office-vpn: ConditionReachable=vpn.example.com: vpn.example.com (203.0.113.10) is not reachable: there is no route to 203.0.113.10; While=default-route does not hold"
 	if diff := cmp.Diff(want, out); err == nil || err.Error() != "exit status 1" || diff != "" {
 		o.t.Errorf("hookctl start without a route: %v\n%s", err, diff)
 	}
