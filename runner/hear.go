@@ -3,6 +3,7 @@ package runner
 import (
 	"cmp"
 	"context"
+	"time"
 )
 
 // What the supervisor tells.
@@ -135,6 +136,7 @@ func (r *Runner) takeOver(s *service) {
 	if s.hook != nil && s.hook.Unit != nil && !s.began.IsZero() && !s.told.Since.Before(s.began) {
 		s.ours = true
 	}
+	s.began = time.Time{} // one that ran already is not ours because somebody restarts it
 }
 
 // tell lets an event about a service in.

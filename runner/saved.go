@@ -28,7 +28,11 @@ type savedService struct {
 func (s *service) save() *savedService {
 	out := &savedService{ID: s.id, Cause: s.cause, Barred: s.barred, Ours: s.ours, Owes: s.owes,
 		Doubt: s.doubtful(), Told: s.told, Gone: s.idle()}
-	if w := s.want; w != nil && !w.once {
+	w := s.want
+	for w != nil && w.once { // who asked by hand is gone by then
+		w = w.before
+	}
+	if w != nil {
 		out.Event, out.Run, out.Why, out.State, out.Spent, out.Renew = &w.event, w.run, w.why, w.state, w.spent, w.renew
 	}
 	return out
