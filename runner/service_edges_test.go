@@ -176,3 +176,29 @@ func TestCrashThatLeavesProcesses(t *testing.T) {
 		p.story(t, "vpn:stopping(exit) vpn:failed(exit exit-code) vpn:stopped(exit exit-code)")
 	})
 }
+
+// TestUnitOfSomebodyElseStaysTheirs when it is restarted, although hookd had asked for it while it ran already.
+func TestUnitOfSomebodyElseStaysTheirs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; Unit=foo.service; On=user.go; StopOn=user.halt")
+		there := ServiceState{ID: vpn, Phase: Running, Unit: "foo.service", Invocation: "1", Since: time.Now().Add(-time.Hour)}
+		p.rig.mu.Lock()
+		p.rig.states[vpn] = there
+		tell := p.rig.tell
+		p.rig.mu.Unlock()
+		p.submit(t, "user.go")
+		synctest.Wait()
+		tell([]ServiceState{there}, false)
+		time.Sleep(time.Minute)
+		p.rig.set(vpn, func(s *ServiceState) { s.Phase, s.Restarts, s.Invocation = Running, 1, "2" })
+		synctest.Wait()
+		if s := p.only(t); !s.Foreign || !s.Wanted {
+			t.Errorf("%+v", s)
+		}
+		p.submit(t, "user.halt")
+		time.Sleep(time.Minute)
+		if got := p.rig.phase(vpn); got != Running {
+			t.Error("it was stopped: ", got)
+		}
+	})
+}
