@@ -138,7 +138,7 @@ func directories() []directive {
 		return many(key, key, false, relatives, "directories of its own in "+where)
 	}
 	return []directive{
-		dir("RuntimeDirectory", "/run, gone when it stops"),
+		many("RuntimeDirectory", "RuntimeDirectory", false, runtimes, "directories of its own in /run, gone when it stops"),
 		dir("StateDirectory", "/var/lib"), dir("CacheDirectory", "/var/cache"), dir("LogsDirectory", "/var/log"),
 		one("RuntimeDirectoryMode", "RuntimeDirectoryMode", false, octal, "the mode of RuntimeDirectory="),
 		one("StateDirectoryMode", "StateDirectoryMode", false, octal, "the mode of StateDirectory="),

@@ -188,11 +188,24 @@ func paths(p *parser, v unitfile.Value, had any) (any, string, bool) {
 
 // relatives are names of directories below one that systemd knows.
 func relatives(p *parser, v unitfile.Value, had any) (any, string, bool) {
+	return listOf(p, v, had, notRelative)
+}
+
+func notRelative(word string) string {
+	if word == "" || path.IsAbs(word) || path.Clean(word) != word || word == "." || strings.HasPrefix(word, "..") || strings.Contains(word, ":") {
+		return events.Show(word) + " is no plain relative path"
+	}
+	return ""
+}
+
+// runtimes are relatives below /run, but for hookd's own: systemd gives them to the user of the service, and takes them away
+// with it.
+func runtimes(p *parser, v unitfile.Value, had any) (any, string, bool) {
 	return listOf(p, v, had, func(word string) string {
-		if word == "" || path.IsAbs(word) || path.Clean(word) != word || word == "." || strings.HasPrefix(word, "..") || strings.Contains(word, ":") {
-			return events.Show(word) + " is no plain relative path"
+		if first, _, _ := strings.Cut(word, "/"); first == "hookd" {
+			return "/run/hookd is hookd's own"
 		}
-		return ""
+		return notRelative(word)
 	})
 }
 

@@ -333,6 +333,7 @@ func TestNeedsSystemd(t *testing.T) {
 	}
 }
 
+<<<<<<< HEAD
 // Of a service that is not started by an event it is said what the event means to it all the same.
 func TestExplainServices(t *testing.T) {
 	set := NewSet([]*Hook{parsed(t, "While=default-route interface=e*\nStopOn=user.halt\nExec=/bin/true\n")})
@@ -344,6 +345,23 @@ func TestExplainServices(t *testing.T) {
 		e := eventOf(t, words)
 		if got := set.Report(t.Context(), set.Plan(e), nil).Refused; len(got) != 1 || got[0].Reason != want {
 			t.Errorf("%s: %v, want %s", words, got, want)
+=======
+// TestS10RuntimeDirectory does not give hookd's own state to the user of a service.
+func TestS10RuntimeDirectory(t *testing.T) {
+	for text, want := range map[string]string{
+		"vpn hookd":       "a:6:22: /run/hookd is hookd's own",
+		"hookd/services":  "a:6:18: /run/hookd is hookd's own",
+		"hookd-vpn x/y":   "",
+		"../run/hookd vp": "a:6:18: ../run/hookd is no plain relative path",
+	} {
+		_, faults := Parse("a", []Source{{Path: "a", Text: "[Hook]\nType=service\nOn=user.x\nExec=/bin/true\n[Service]\nRuntimeDirectory=" + text + "\n"}}, Options{})
+		got := ""
+		for _, f := range faults {
+			got += f.Place.String() + ": " + f.Msg
+		}
+		if got != want {
+			t.Errorf("%s: %q", text, got)
+>>>>>>> 2094d3b (hookspec: a service does not get /run/hookd for its own)
 		}
 	}
 }
