@@ -72,10 +72,15 @@ func TestRetriesDoNotMultiply(t *testing.T) {
 		}
 		time.Sleep(2 * time.Minute)
 		synctest.Wait()
-		before := p.world.asked
+		asked := func() int {
+			p.world.mu.Lock()
+			defer p.world.mu.Unlock()
+			return p.world.asked
+		}
+		before := asked()
 		time.Sleep(10 * time.Minute)
 		synctest.Wait()
-		if n := p.world.asked - before; n > 11 {
+		if n := asked() - before; n > 11 {
 			t.Errorf("asked %d times in ten minutes", n)
 		}
 	})
