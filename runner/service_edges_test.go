@@ -207,3 +207,28 @@ func TestUnitOfSomebodyElseStaysTheirs(t *testing.T) {
 		}
 	})
 }
+
+// TestR13AskedByHandMeanwhile does not make the next hookd forget what a service is wanted for besides.
+func TestR13AskedByHandMeanwhile(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, j := newRig(), &memory{}
+		hooks := []string{"first: Type=service; On=user.go", "vpn: Type=service; On=user.go; After=first; ConditionPathExists=/no/such"}
+		p := buildWith(t, g, Options{Journal: j}, hooks...)
+		p.submit(t, "user.go")
+		time.Sleep(time.Second)
+		p.submit(t, "user.halt")
+		g.mu.Lock()
+		g.starts = time.Hour
+		g.states[ServiceID{Hook: "first"}] = ServiceState{ID: ServiceID{Hook: "first"}, Phase: Inactive}
+		g.mu.Unlock()
+		g.set(ServiceID{Hook: "first"}, func(s *ServiceState) { s.Phase = Inactive })
+		p.submit(t, "user.go") // vpn comes later than first, which takes its time
+		synctest.Wait()
+		go p.runner.Manage(t.Context(), VerbStart, "vpn", nil)
+		synctest.Wait()
+		saved := Restore(j.records).services[vpn]
+		if saved == nil || saved.Event == nil || saved.Event.Name != "user.go" {
+			t.Errorf("%+v", saved)
+		}
+	})
+}
