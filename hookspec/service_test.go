@@ -333,7 +333,6 @@ func TestNeedsSystemd(t *testing.T) {
 	}
 }
 
-<<<<<<< HEAD
 // Of a service that is not started by an event it is said what the event means to it all the same.
 func TestExplainServices(t *testing.T) {
 	set := NewSet([]*Hook{parsed(t, "While=default-route interface=e*\nStopOn=user.halt\nExec=/bin/true\n")})
@@ -345,7 +344,10 @@ func TestExplainServices(t *testing.T) {
 		e := eventOf(t, words)
 		if got := set.Report(t.Context(), set.Plan(e), nil).Refused; len(got) != 1 || got[0].Reason != want {
 			t.Errorf("%s: %v, want %s", words, got, want)
-=======
+		}
+	}
+}
+
 // TestS10RuntimeDirectory does not give hookd's own state to the user of a service.
 func TestS10RuntimeDirectory(t *testing.T) {
 	for text, want := range map[string]string{
@@ -361,7 +363,6 @@ func TestS10RuntimeDirectory(t *testing.T) {
 		}
 		if got != want {
 			t.Errorf("%s: %q", text, got)
->>>>>>> 2094d3b (hookspec: a service does not get /run/hookd for its own)
 		}
 	}
 }

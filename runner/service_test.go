@@ -174,20 +174,7 @@ func (w *world) look(what string) hookspec.Fact {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.asked++
-<<<<<<< HEAD
 	return w.facts[what]
-=======
-	return w.facts[host]
-}
-func (w *world) PathExists(ctx context.Context, path string) hookspec.Fact {
-	return w.Reachable(ctx, path)
-}
-func (w *world) UnitActive(ctx context.Context, unit string) hookspec.Fact {
-	return w.Reachable(ctx, unit)
-}
-func (w *world) InterfaceUp(ctx context.Context, name string) hookspec.Fact {
-	return w.Reachable(ctx, name)
->>>>>>> f9e793e (runner: tests without races, and with a context)
 }
 
 func (w *world) Reachable(_ context.Context, host string) hookspec.Fact   { return w.look(host) }
