@@ -154,3 +154,8 @@ func (h *Hook) stoppedBy(e events.Event) (Trigger, bool) {
 	}
 	return Trigger{}, false
 }
+
+// Restarts says whether a supervisor is to start the service again after some of its ends (Restart=).
+func (h *Hook) Restarts() bool {
+	return slices.ContainsFunc(h.Directives, func(d Directive) bool { return d.Key == "Restart" && d.Value != "no" })
+}

@@ -98,7 +98,7 @@ func (r *Runner) see(s *service, now ServiceState) {
 	if now.Phase.up() {
 		r.takeOver(s)
 	} else if old.Phase.up() && s.op == nil && (!s.doubt || !s.ours) {
-		r.spend(s)
+		r.spendUnlessLost(s, now)
 	}
 	halting := s.op != nil && !s.op.start
 	if (halting || s.doubt && s.ours) && now.Phase.down() && old.Phase.up() {
@@ -119,6 +119,9 @@ func (r *Runner) see(s *service, now ServiceState) {
 		if c.word == "stopping" {
 			c.restarting = c.restarting || s.want != nil && !s.want.spent
 			c.cause = cmp.Or(c.cause, s.endCause())
+		}
+		if c.word == "failed" && s.op == nil {
+			c.restarting = c.restarting || s.next() == begin
 		}
 		r.tell(s, c)
 	}

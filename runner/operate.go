@@ -38,7 +38,7 @@ func (r *Runner) begin(s *service) {
 		judging, stop := context.WithTimeout(ctx, judgeLimit)
 		defer stop()
 		if fact := hookspec.Judge(judging, job.Conditions, job.Params, r.facts); !fact.True && ctx.Err() == nil {
-			return opEnd{op: op, unmet: fact.Why, again: fact.Again}
+			return opEnd{op: op, unmet: fact.Why}
 		}
 		if err := r.resolve(&spec); err != nil || ctx.Err() != nil {
 			return opEnd{op: op, err: err, early: true, canceled: ctx.Err() != nil}
@@ -103,7 +103,6 @@ func (r *Runner) halt(s *service) {
 type opEnd struct {
 	op       *operation
 	unmet    string
-	again    bool
 	canceled bool
 	early    bool // it never came to the supervisor
 	err      error
@@ -126,7 +125,7 @@ func (r *Runner) operationEnded(s *service, end opEnd) {
 		s.op = nil
 	case end.unmet != "":
 		s.op = nil
-		r.unmetNow(s, end.unmet, end.again)
+		r.unmetNow(s, end.unmet, true)
 	case !end.op.start:
 		r.stopEnded(s, end.err)
 	case end.err != nil:
@@ -249,10 +248,20 @@ func (r *Runner) spend(s *service) {
 	}
 }
 
-// unmetNow notes why a service cannot run now. Who asked by hand is told, and wants it no longer.
-func (r *Runner) unmetNow(s *service, why string, again bool) {
+// spendUnlessLost spends a want, unless nobody can tell how the service ended although its hook says that it is started again:
+// then who was to do that is gone, a monitor that was killed, and we do it, as RateLimit= allows.
+func (r *Runner) spendUnlessLost(s *service, now ServiceState) {
+	lost := now.Phase == Broken && now.Result == "unknown" && s.want != nil && s.hook != nil && s.hook.Restarts()
+	if !lost || !r.admit(instance{s.id.Hook, s.id.Instance}, s.hook.RateLimit) {
+		r.spend(s)
+	}
+}
+
+// unmetNow notes why a service cannot run now. Who asked by hand is told, and wants it no longer. Conditions ask about more
+// than we hear of, names, routes, paths, units; so they are judged again after 1, 2, 4 … 60 seconds too.
+func (r *Runner) unmetNow(s *service, why string, later bool) {
 	s.unmet, s.judged = why, r.now()
-	if again && s.want != nil && !s.want.once {
+	if later && s.want != nil && !s.want.once {
 		due := r.now().Add(min(firstRetry<<min(s.tries, 10), lastRetry))
 		s.tries++
 		s.retry = due

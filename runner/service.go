@@ -27,7 +27,7 @@ type service struct {
 	look    bool      // the next look is due
 	looking bool      // it is in the agenda
 	judged  time.Time // the last look
-	retry   time.Time // the next one, when nobody could judge
+	retry   time.Time // the next one, if nothing is heard until then
 	noted   string    // what the journal knows
 	doubt   bool      // a start was called off: nobody knows for what it runs, if it does
 	began   time.Time // the last start of ours

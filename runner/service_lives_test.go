@@ -120,3 +120,19 @@ func TestR13Starting(t *testing.T) {
 		}
 	})
 }
+
+// TestMonitorLost: who watched over a service was killed. The service is started anew if it was to be started again at all.
+func TestMonitorLost(t *testing.T) {
+	for restart, want := range map[string]string{
+		"on-failure": "vpn:failed(exit again unknown) vpn:starting(while) vpn:started(while)",
+		"no":         "vpn:failed(exit unknown) vpn:stopped(exit unknown)",
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := build(t, "vpn: Type=service; While=default-route; [Service]; Restart="+restart)
+			p.happens(t, routeComes)
+			p.story(t, "vpn:starting(while) vpn:started(while)")
+			p.rig.set(vpn, func(s *ServiceState) { s.Phase, s.Result = Broken, "unknown" })
+			p.story(t, want)
+		})
+	}
+}

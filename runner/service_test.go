@@ -404,12 +404,24 @@ func TestServiceWaitsForItsConditions(t *testing.T) {
 		p.happens(t, routeComes)
 		p.story(t, "")
 		asked := p.asked
-		if s := p.only(t); !s.Wanted || s.Missing != "ConditionReachable=gw: no route to gw" || asked != 1 {
+		if s := p.only(t); !s.Wanted || s.Missing != "ConditionReachable=gw: no route to gw" || asked != 6 { // at once and after 1, 3, 7, 15 and 31 seconds
 			t.Errorf("%+v, asked %d times", s, asked)
 		}
 		p.world.set("gw", hookspec.Fact{True: true})
 		p.happens(t, "address.added interface=a index=2 address=192.0.2.7 prefix-length=24 family=ipv4 scope=global")
 		p.story(t, "vpn:starting(while) vpn:started(while)")
+	})
+}
+
+// TestServiceNoticesWhatIsNotTold: a path that is there now, a route that no event tells of.
+func TestServiceNoticesWhatIsNotTold(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; On=user.go; ConditionPathExists=/x")
+		p.world.set("/x", hookspec.Fact{Why: "there is no /x"})
+		p.submit(t, "user.go")
+		p.story(t, "")
+		p.world.set("/x", hookspec.Fact{True: true})
+		p.story(t, "vpn:starting(user.go) vpn:started(user.go)")
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 const (
 	perService  = 128              // instances of one hook; further ones are refused and told
 	judgeLimit  = 10 * time.Second // for all conditions of a service
-	firstRetry  = time.Second      // after a condition that nobody could judge; doubled each time
+	firstRetry  = time.Second      // until conditions that do not hold are judged again; doubled each time
 	lastRetry   = time.Minute
 	lookPause   = 100 * time.Millisecond // between two looks at the conditions of a service
 	unheardTime = 10 * time.Second       // how long after a start or stop we wait for the supervisor to tell of it
