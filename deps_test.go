@@ -34,7 +34,7 @@ var floorPlan = map[string]room{
 	"cmd/internal/hookd":    {[]string{"events", "events/paths", "events/rtnl", "hookspec", "runner", "runner/history", "runner/monitor", "runner/process", "runner/systemd", "internal/control"}, []string{"github.com/coreos/go-systemd/v22", "golang.org/x/sys"}},
 	"cmd/internal/hookctl":  {[]string{"events", "hookspec", "runner", "runner/history", "runner/process", "internal/control"}, []string{"github.com/urfave/cli/v2"}},
 	"cmd/internal/hookshim": {[]string{"runner/monitor"}, nil},
-	"test/bench":            {[]string{"internal/control", "internal/nstest"}, []string{"golang.org/x/sys"}},
+	"test/bench":            {[]string{"runner", "internal/control", "internal/nstest"}, []string{"golang.org/x/sys"}},
 	"cmd/hookd":             {[]string{"cmd/internal/hookd", "hookspec"}, nil},
 	"cmd/hookshim":          {[]string{"cmd/internal/hookshim"}, nil},
 	"cmd/hookctl":           {[]string{"cmd/internal/hookctl", "hookspec"}, nil},
