@@ -1,6 +1,8 @@
 package hookctl
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -25,6 +27,8 @@ func (a *app) manage(c *cli.Context) error {
 	}
 	reply, err := ask[control.ServicesReply](c, control.MethodManage, req)
 	switch {
+	case errors.Is(err, context.Canceled):
+		return fmt.Errorf("nobody waits any more for hookd to %s %s; it goes on", req.Verb, events.Show(req.Hook))
 	case err != nil:
 		return fmt.Errorf("cannot %s %s: %w", req.Verb, events.Show(req.Hook), err)
 	case c.Bool("json"):

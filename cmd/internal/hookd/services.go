@@ -165,6 +165,9 @@ func (d *daemon) addOutput(ctx context.Context, services []control.Service) {
 	var all sync.WaitGroup
 	for i := range services[:min(len(services), maxOutputs)] {
 		s := &services[i]
+		if s.Since.IsZero() { // it has never run
+			continue
+		}
 		all.Go(func() {
 			text, err := d.supervisor.Output(ctx, runner.ServiceID{Hook: s.Hook, Instance: string(s.Instance)})
 			if s.Output = events.Bytes(text); err != nil {
