@@ -198,6 +198,7 @@ func TestFileGoesAndComes(t *testing.T) {
 		p.story(t, "vpn:starting(while) vpn:started(while)")
 		for range 5 {
 			p.runner.Swap(t.Context(), setOf(t, nil))
+			synctest.Wait() // until the stop is told
 			p.runner.Swap(t.Context(), setOf(t, hooks))
 		}
 		p.story(t, "vpn:stopping(removed) vpn:starting(while) vpn:started(while)")

@@ -181,3 +181,24 @@ func TestState(t *testing.T) {
 		}
 	}
 }
+
+// TestEndIsConfirmed: that a unit has failed may be said on the way to its restart. An answer that was on its way before does
+// not confirm it.
+func TestEndIsConfirmed(t *testing.T) {
+	say := func(active, sub string) map[string]dbus.Variant {
+		return map[string]dbus.Variant{"LoadState": dbus.MakeVariant("loaded"), "ActiveState": dbus.MakeVariant(active), "SubState": dbus.MakeVariant(sub)}
+	}
+	u := newUnit("x.service")
+	u.took(reading{unit: say("active", "running"), unitAt: 1, otherAt: 2})
+	if news, confirm := u.heard(unitFace, 10, say("failed", "failed")); news || !confirm {
+		t.Error("an end is taken for true")
+	}
+	u.took(reading{unit: say("active", "running"), unitAt: 8, otherAt: 9})
+	if u.v.active != "active" {
+		t.Errorf("an old answer makes it %s", u.v.active)
+	}
+	u.took(reading{unit: say("activating", "auto-restart"), unitAt: 12, otherAt: 13})
+	if !u.v.restarting() {
+		t.Errorf("it is %s", u.v.active)
+	}
+}

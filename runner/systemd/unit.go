@@ -83,6 +83,9 @@ func (u *unit) took(r reading) bool {
 		u.next = before.gone()
 		u.next.load = "not-found"
 	}
+	if old := r.unitAt < u.unitAt; old && !r.gone && u.next.down() && !u.v.down() {
+		return true // an end that only a newer answer confirms; one is asked for
+	}
 	u.v = u.next.after(u.v)
 	return true
 }
