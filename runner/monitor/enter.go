@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookd/events"
+	"hookd/internal/procs"
 )
 
 // entrance is what Enter has to know to become the program of a service.
@@ -39,6 +40,7 @@ const (
 // the exit status; why goes to the monitor.
 func Enter() int {
 	runtime.LockOSThread() // some of what follows belongs to a thread
+	procs.DefaultSignals()
 	unix.CloseOnExec(enterSpec)
 	unix.CloseOnExec(enterError)
 	t := enter(os.NewFile(enterSpec, "spec"))

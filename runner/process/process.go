@@ -23,6 +23,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookd/hookspec"
+	"hookd/internal/procs"
 	"hookd/runner"
 )
 
@@ -79,6 +80,7 @@ func New(trust hookspec.Trust) (*Executor, error) {
 
 func isolate() error {
 	syscall.Umask(0o022)
+	procs.DefaultSignals()
 	for _, s := range []os.Signal{unix.SIGHUP, unix.SIGINT} {
 		if signal.Ignored(s) { // as nohup(1) starts us; caught and dropped it is ignored here only
 			signal.Notify(make(chan os.Signal, 1), s)
