@@ -1,35 +1,18 @@
 package systemd
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"unicode"
-	"unicode/utf8"
+
+	"hookd/runner"
 )
 
-// plain is text as D-Bus takes it: bytes that are no UTF-8 become \xNN.
-func plain(text string) string {
-	if utf8.ValidString(text) {
-		return text
-	}
-	var b strings.Builder
-	for len(text) > 0 {
-		r, n := utf8.DecodeRuneInString(text)
-		if r == utf8.RuneError && n == 1 {
-			fmt.Fprintf(&b, `\x%02x`, text[0])
-		} else {
-			b.WriteString(text[:n])
-		}
-		text = text[n:]
-	}
-	return b.String()
-}
-
+// plainAll are texts as D-Bus takes them: UTF-8.
 func plainAll(list []string) []string {
 	all := make([]string, len(list))
 	for i, text := range list {
-		all[i] = plain(text)
+		all[i] = runner.Printable(text)
 	}
 	return all
 }
@@ -42,7 +25,7 @@ func label(text string) string {
 			return ' '
 		}
 		return r
-	}, plain(text))
+	}, runner.Printable(text))
 	return strings.TrimSpace(text)
 }
 
