@@ -96,6 +96,7 @@ func (r *Runner) see(s *service, now ServiceState) {
 	chapters := story(old, now)
 	s.told = now
 	if now.Phase.up() {
+		s.begun = s.begun && s.op != nil
 		r.takeOver(s)
 	} else if old.Phase.up() && s.op == nil && (!s.doubt || !s.ours) {
 		r.spendUnlessLost(s, now)

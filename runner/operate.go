@@ -26,9 +26,7 @@ func (r *Runner) begin(s *service) {
 	s.want.renew = false // it is, whoever has stopped it
 	ctx, cancel := context.WithCancel(r.ops)
 	s.op, s.began = &operation{start: true, cancel: cancel, before: s.told.Invocation}, r.now()
-	if s.hook.Unit == nil {
-		s.ours = true
-	}
+	s.begun = true
 	r.keepService(s)
 	r.write()
 	spec := specOf(s.id, job, s.want.event, s.want.run)
@@ -119,6 +117,7 @@ func (r *Runner) operate(s *service, do func() opEnd) {
 
 func (r *Runner) operationEnded(s *service, end opEnd) {
 	r.operations--
+	s.begun = s.begun && end.canceled
 	switch {
 	case end.canceled: // called off, or hookd ends
 		s.doubt = s.doubtful()
@@ -147,7 +146,7 @@ func (r *Runner) stopEnded(s *service, err error) {
 		r.unheard(s, &operation{}, unheardTime, func() {})
 		return
 	}
-	s.doubt = false
+	s.doubt, s.begun = false, false
 	if s.want != nil {
 		s.want.renew = false
 	}

@@ -20,6 +20,7 @@ type savedService struct {
 	Barred bool          `json:"barred,omitempty"`
 	Ours   bool          `json:"ours,omitempty"`
 	Owes   bool          `json:"owes,omitempty"`
+	Begun  bool          `json:"begun,omitempty"`
 	Doubt  bool          `json:"doubt,omitempty"`
 	Told   ServiceState  `json:"told"`
 	Gone   bool          `json:"gone,omitempty"`
@@ -27,7 +28,7 @@ type savedService struct {
 
 func (s *service) save() *savedService {
 	out := &savedService{ID: s.id, Cause: s.cause, Barred: s.barred, Ours: s.ours, Owes: s.owes,
-		Doubt: s.doubtful(), Told: s.told, Gone: s.idle()}
+		Begun: s.begun, Doubt: s.doubtful(), Told: s.told, Gone: s.idle()}
 	w := s.want
 	for w != nil && w.once { // who asked by hand is gone by then
 		w = w.before
@@ -46,7 +47,7 @@ func (s *savedService) text() string {
 
 // service makes of what was saved the service again; hook is the one in force, or nil.
 func (s *savedService) service(hook *hookspec.Hook) *service {
-	out := &service{id: s.ID, hook: hook, cause: s.Cause, barred: s.Barred, ours: s.Ours, owes: s.Owes, doubt: s.Doubt, told: s.Told}
+	out := &service{id: s.ID, hook: hook, cause: s.Cause, barred: s.Barred, ours: s.Ours, owes: s.Owes, begun: s.Begun, doubt: s.Doubt, told: s.Told}
 	if s.Event != nil {
 		out.want = &want{event: *s.Event, run: s.Run, why: s.Why, state: s.State, spent: s.Spent, renew: s.Renew}
 		out.chain = s.Event.Cause

@@ -31,6 +31,7 @@ type service struct {
 	noted   string    // what the journal knows
 	doubt   bool      // a start was called off: nobody knows for what it runs, if it does
 	began   time.Time // the last start of ours
+	begun   bool      // a start is under way, also one of a hookd that was killed: it may still come up
 	later   time.Time // when RateLimit= allows another restart, in the agenda
 	asked   []*asking
 }
@@ -94,7 +95,7 @@ func (s *service) next() move {
 	switch {
 	case s.op != nil, s.want != nil && s.hook == nil:
 		return wait
-	case s.doubt && s.ours:
+	case s.ours && (s.doubt || s.begun && s.want == nil):
 		return halt
 	case s.want == nil && (s.told.Phase.up() || s.told.Phase == Broken) && s.ours:
 		return halt
@@ -113,5 +114,5 @@ func (s *service) rests() bool { return s.told.Phase.down() && s.next() == wait 
 
 // idle says whether there is nothing to be remembered of a service.
 func (s *service) idle() bool {
-	return s.want == nil && s.due.IsZero() && !s.barred && !s.owes && s.rests() && s.told.Phase != Broken && len(s.asked) == 0
+	return s.want == nil && !s.begun && s.due.IsZero() && !s.barred && !s.owes && s.rests() && s.told.Phase != Broken && len(s.asked) == 0
 }

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hookd/events"
 )
 
 // TestServiceFailsAtFirst hears that a start has failed before it hears that the supervisor tries again.
@@ -134,5 +136,39 @@ func TestMonitorLost(t *testing.T) {
 			p.rig.set(vpn, func(s *ServiceState) { s.Phase, s.Result = Broken, "unknown" })
 			p.story(t, want)
 		})
+	}
+}
+
+// TestR13BegunAndForgotten has hookd killed while a service begins that nobody wants any more when the next one looks: it is
+// stopped, whoever has started it.
+func TestR13BegunAndForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g, j := newRig(), &memory{}
+		g.starts = time.Hour
+		hook := "vpn: Type=service; While=default-route"
+		p := buildWith(t, g, Options{Journal: j}, hook)
+		p.happens(t, routeComes)
+		synctest.Wait()
+		saved := Restore(append(slices.Clone(j.records), Record{Kind: recordEvent, Event: &events.Event{Name: "default-route.removed",
+			Params: paramsOf("family=ipv4"), Source: events.SourceResync}}))
+		left := g.outlives()
+		p.theatre.stop()
+		p = buildWith(t, left, Options{Saved: saved}, hook)
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if phase := left.phase(vpn); phase != Inactive {
+			t.Errorf("it is %s", phase)
+		}
+	})
+}
+
+// TestEndedUnseen tells of a service that came and went while nobody looked, and is begun again at once, that it went.
+func TestEndedUnseen(t *testing.T) {
+	got := []string{}
+	for _, c := range story(ServiceState{Phase: Inactive, Invocation: "1"}, ServiceState{Phase: Inactive, Invocation: "2"}) {
+		got = append(got, c.word)
+	}
+	if diff := cmp.Diff([]string{"starting", "started", "stopping"}, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -31,6 +31,7 @@ func (r *Runner) service(id ServiceID, hook *hookspec.Hook) *service {
 	}
 	if hook != nil {
 		s.hook = hook
+		s.ours = s.ours || hook.Unit == nil // who else would start it
 	}
 	return s
 }

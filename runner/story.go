@@ -75,7 +75,7 @@ func steps(from, to Phase, fresh bool) []string {
 		tried := from.down() && (fresh || from != Broken)
 		return append(when(tried, "starting"), when(tried || from.up(), "failed")...)
 	}
-	return when(from.down() && fresh, "starting", "started")
+	return when(from.down() && fresh, "starting", "started", "stopping")
 }
 
 // anew says whether it was started again, by whomever.
