@@ -92,10 +92,14 @@ func each(t *testing.T, test func(t *testing.T, h *host)) {
 	})
 }
 
+func shimAt(path string) func() (string, error) {
+	return func() (string, error) { return path, nil }
+}
+
 func newHost(t *testing.T, dir string, grouped bool) *host {
 	t.Helper()
 	self, _ := filepath.Abs(os.Args[0])
-	sup, err := New(filepath.Join(dir, "services"), self)
+	sup, err := New(filepath.Join(dir, "services"), shimAt(self))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -301,7 +305,7 @@ func (h *host) clean() {
 
 // supervise is a hookd that can be killed.
 func supervise(dir string) {
-	sup, err := New(filepath.Join(dir, "services"), "/proc/self/exe")
+	sup, err := New(filepath.Join(dir, "services"), shimAt("/proc/self/exe"))
 	if err != nil {
 		os.Exit(1)
 	}
@@ -353,7 +357,7 @@ func cycling(seconds string) runner.ServiceSpec {
 
 // cycle is a hookd that starts and stops a service without end.
 func cycle(dir, seconds string) {
-	sup, err := New(filepath.Join(dir, "services"), "/proc/self/exe")
+	sup, err := New(filepath.Join(dir, "services"), shimAt("/proc/self/exe"))
 	if err != nil {
 		os.Exit(1)
 	}

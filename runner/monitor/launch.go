@@ -18,6 +18,10 @@ import (
 
 // launch starts a monitor, which starts its service. Who calls has taken the lock, which the monitor inherits.
 func (s *Supervisor) launch(key string, lock *os.File, set *settings) error {
+	shim, err := s.shim()
+	if err != nil {
+		return err
+	}
 	r := record{Hook: set.Hook, Instance: set.Instance, Group: s.groups.of(key),
 		Signal: set.Kill.Signal, StopTimeout: set.StopTimeout}
 	if r.Group != "" {
@@ -36,12 +40,12 @@ func (s *Supervisor) launch(key string, lock *os.File, set *settings) error {
 		return err
 	}
 	defer socket.Close()
-	return s.detach(r.Group, []*os.File{spec, lock, socket})
+	return detach(shim, r.Group, []*os.File{spec, lock, socket})
 }
 
 // detach starts the monitor process so that it neither ends with us nor stays behind as a zombie.
-func (s *Supervisor) detach(group string, files []*os.File) error {
-	cmd := &exec.Cmd{Path: s.shim, Args: []string{"hookshim", "monitor"}, Env: []string{}, Dir: "/", ExtraFiles: files,
+func detach(shim, group string, files []*os.File) error {
+	cmd := &exec.Cmd{Path: shim, Args: []string{"hookshim", "monitor"}, Env: []string{}, Dir: "/", ExtraFiles: files,
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true}}
 	if group != "" {
 		g, err := makeGroup(filepath.Join(group, monitorGroup))

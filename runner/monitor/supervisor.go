@@ -12,7 +12,7 @@ import (
 // Supervisor implements runner.Supervisor. There should be one for a directory.
 type Supervisor struct {
 	dir    *directory
-	shim   string
+	shim   func() (string, error)
 	groups groups
 
 	mu      sync.Mutex
@@ -34,9 +34,9 @@ type epitaph struct {
 // maxEnded bounds of how many services that are over the output is kept.
 const maxEnded = 32
 
-// New makes a supervisor that keeps its monitors' sockets in dir, which it makes if need be, and starts monitors from the
-// program shim, which whoever calls trusts.
-func New(dir, shim string) (*Supervisor, error) {
+// New makes a supervisor that keeps its monitors' sockets in dir, which it makes if need be. Shim finds the program that
+// monitors are started from, which whoever calls trusts, or says why there is none; those that run are found all the same.
+func New(dir string, shim func() (string, error)) (*Supervisor, error) {
 	d, err := openDirectory(dir)
 	if err != nil {
 		return nil, err
@@ -50,6 +50,9 @@ func (s *Supervisor) Close() { s.dir.file.Close() }
 
 // Describe says how services are kept.
 func (s *Supervisor) Describe() string {
+	if _, err := s.shim(); err != nil {
+		return "monitor, which can start nothing: " + err.Error()
+	}
 	if s.groups == "" {
 		return "monitor, one process for each service, as a subreaper"
 	}

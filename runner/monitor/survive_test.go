@@ -231,7 +231,7 @@ func TestS15Directory(t *testing.T) {
 	os.Mkdir(dir+"/real", 0o700)
 	os.Symlink("real", dir+"/link")
 	for _, name := range []string{"open", "link", "missing/below"} {
-		if s, err := New(filepath.Join(dir, name), os.Args[0]); err == nil {
+		if s, err := New(filepath.Join(dir, name), shimAt(os.Args[0])); err == nil {
 			s.Close()
 			t.Errorf("%s was taken", name)
 		}
@@ -365,7 +365,7 @@ func TestTerminatedMonitor(t *testing.T) {
 func TestBrokenMonitor(t *testing.T) {
 	each(t, func(t *testing.T, h *host) {
 		for _, shim := range []string{"/bin/false", "/nonexistent"} {
-			h.sup.shim = shim
+			h.sup.shim = shimAt(shim)
 			if err := h.start(shell("hopeless", "exec sleep 1000")); err == nil {
 				t.Errorf("%s was a monitor", shim)
 			}

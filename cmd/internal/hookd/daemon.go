@@ -115,7 +115,7 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	}
 	d.hub = newHub(d.log, past.Add)
 	d.files = paths.New(append(append([]string{}, d.Hooks...), d.Policies...))
-	if d.supervisor, err = d.supervise(); err != nil {
+	if d.supervisor, err = d.supervise(records); err != nil {
 		return nil, nil, err
 	}
 	set = d.load(nil)

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -23,25 +24,25 @@ import (
 // servicesName is the directory of our own supervisor in the state directory.
 const servicesName = "services"
 
-// supervisor is what services are run by on this host: systemd, unless it does not run or is not ours to ask, or another
-// choice was made.
-func (d *daemon) supervise() (runner.Supervisor, error) {
+// supervise chooses what services are run by on this host: systemd, unless it does not run or is not ours to ask, or another
+// choice was made. Records are what the journal knows.
+func (d *daemon) supervise(records []runner.Record) (runner.Supervisor, error) {
 	if d.Executor != executorProcess {
 		s, err := systemd.New(unitPrefix(d.State))
 		switch {
 		case err == nil:
 			d.units = s
-			return s, nil
-		case d.Executor == executorSystemd || !isElsewhere(err):
+			return d.succeed(s, executorSystemd, records), nil
+		case d.Executor == executorSystemd || !isElsewhere(err) || hasSystemd() && slices.Contains(d.supervisors(), executorSystemd):
 			return nil, err
 		}
 		d.log.Info("services are run by hookd itself", "why", err)
 	}
-	shim, err := d.shim()
+	s, err := monitor.New(filepath.Join(d.State, servicesName), d.shim)
 	if err != nil {
-		return unable{err}, nil
+		return nil, err
 	}
-	return monitor.New(filepath.Join(d.State, servicesName), shim)
+	return d.succeed(s, executorProcess, records), nil
 }
 
 // isElsewhere says whether an error of systemd.New means that it does not run here, or is not ours to ask. One that is there
@@ -102,21 +103,6 @@ func (d *daemon) shim() (string, error) {
 	}
 	return "", fmt.Errorf("cannot run services without hookshim: %w", first)
 }
-
-// unable stands where no service can be run; each one that is wanted says why.
-type unable struct{ why error }
-
-func (u unable) Describe() string { return "nothing: " + u.why.Error() }
-
-func (u unable) Run(ctx context.Context, tell func([]runner.ServiceState, bool)) {
-	tell(nil, true)
-	<-ctx.Done()
-}
-
-func (u unable) Start(context.Context, runner.ServiceSpec) error          { return u.why }
-func (u unable) Stop(context.Context, runner.ServiceID) error             { return nil }
-func (u unable) Follow(map[runner.ServiceID]string)                       {}
-func (u unable) Output(context.Context, runner.ServiceID) ([]byte, error) { return nil, nil }
 
 func (d *daemon) countServices(ctx context.Context) control.ServiceCounts {
 	out := control.ServiceCounts{By: d.supervisor.Describe()}
