@@ -100,7 +100,21 @@ func (s *Supervisor) note(u *unit) {
 	if changed := u.v != u.said; changed && (!ended || s.whole) {
 		s.tell(u)
 	}
+	s.lose(u)
 	s.forget(u)
+}
+
+// lose forgets which services have started a unit of somebody else's once it is down and that was told: from then on it is
+// watched for who follows it.
+func (s *Supervisor) lose(u *unit) {
+	if u.ours || u.users > 0 || u.v != u.said || !u.v.down() || u.v.job != 0 {
+		return
+	}
+	before := len(s.begun)
+	maps.DeleteFunc(s.begun, func(_ runner.ServiceID, name string) bool { return name == u.name || s.units[pathOf(name)] == u })
+	if len(s.begun) < before {
+		s.ask(u)
+	}
 }
 
 func (s *Supervisor) tell(u *unit) {

@@ -50,6 +50,7 @@ func (s *Supervisor) release(u *unit) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	u.users--
+	s.lose(u)
 	s.forget(u)
 }
 

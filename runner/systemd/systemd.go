@@ -33,7 +33,7 @@ type Supervisor struct {
 	units  map[dbus.ObjectPath]*unit   // that are watched
 	unread map[dbus.ObjectPath]string  // their state must be read; with a name where it is known
 	follow map[runner.ServiceID]string // units that Follow has named
-	begun  map[runner.ServiceID]string // and those that Start has met, with Unit=
+	begun  map[runner.ServiceID]string // and those that Start has met, with Unit=, and that are not down
 	news   map[runner.ServiceID]runner.ServiceState
 	whole  bool // news is all there is
 }

@@ -2,8 +2,10 @@ package systemd
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -141,6 +143,37 @@ func TestForeignUnit(t *testing.T) {
 	}
 	w.Follow(nil)
 	systemctl(t, "start", "theirs.service")
+}
+
+// Many units of somebody else's that come and go leave nothing in our memory; one that is followed stays watched.
+func TestForeignUnitsGo(t *testing.T) {
+	if !booted.Enter(t, booted.Bookworm) {
+		return
+	}
+	writeUnit(t, "theirs@.service", "[Service]\nExecStart=/bin/sleep 1000\n")
+	systemctl(t, "daemon-reload")
+	w, _ := watch(t)
+	followed := runner.ServiceID{Hook: "many", Instance: "0"}
+	w.Follow(map[runner.ServiceID]string{followed: "theirs@0.service"})
+	for n := range 20 {
+		id, unit := runner.ServiceID{Hook: "many", Instance: strconv.Itoa(n)}, fmt.Sprintf("theirs@%d.service", n)
+		w.start(runner.ServiceSpec{ID: id, Unit: unit})
+		w.phase(id, runner.Running)
+		if n%2 == 0 {
+			w.stop(id)
+		} else {
+			systemctl(t, "stop", unit)
+		}
+		w.phase(id, runner.Inactive)
+	}
+	soon(t, "an end of what is kept", func() bool {
+		w.Supervisor.mu.Lock()
+		defer w.Supervisor.mu.Unlock()
+		return len(w.begun) == 0 && len(w.units) == 1
+	})
+	systemctl(t, "start", "theirs@0.service")
+	w.phase(followed, runner.Running)
+	w.stop(followed)
 }
 
 func writeUnit(t *testing.T, name, text string) {
