@@ -3,6 +3,9 @@ package monitor
 import (
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -29,6 +32,7 @@ func (s *service) startKilling(k *killing) {
 				r.preset, r.why = timeout, fmt.Sprintf("it did not end within %s", s.settings.StopTimeout)
 			}
 			s.kill()
+			s.timer.set(s.settings.StopTimeout, s.destroy)
 		})
 	}
 	s.enter(runner.Stopping)
@@ -38,6 +42,48 @@ func (s *service) startKilling(k *killing) {
 func (s *service) kill() {
 	s.run.killing.final, s.run.killing.look = true, firstLook
 	s.look()
+}
+
+// destroy is for what outlives FinalKillSignal=, which may be one that can be ignored.
+func (s *service) destroy() {
+	if s.run.killing.rule.Final == int32(unix.SIGKILL) {
+		s.despair()
+		return
+	}
+	s.run.killing.rule.Final = int32(unix.SIGKILL)
+	s.kill()
+	s.timer.set(s.settings.StopTimeout, s.despair)
+}
+
+// despair tells who waits that not even SIGKILL ends the service, for which the kernel must have a reason. It is looked at
+// further, and has ended when it has.
+func (s *service) despair() {
+	s.run.stuck = true
+	s.now.Reason = fmt.Sprintf("processes of it do not end, not even by SIGKILL: %s", list(family(s.settings.Group)))
+	s.publish()
+	s.outcome(answer{Error: s.now.Reason})
+	s.refuseStuck()
+}
+
+// refuseStuck answers those who wait for the end of a service that does not come.
+func (s *service) refuseStuck() {
+	if s.run != nil && s.run.stuck {
+		answerAll(&s.stops, answer{Error: s.now.Reason})
+		answerAll(&s.later, answer{Error: s.now.Reason})
+	}
+}
+
+// list names a few processes.
+func list(members map[int]uint64) string {
+	pids := slices.Sorted(maps.Keys(members))
+	if len(pids) == 0 {
+		return "the kernel does not let go of them"
+	}
+	more := ""
+	if len(pids) > 5 {
+		pids, more = pids[:5], " …"
+	}
+	return strings.Trim(fmt.Sprint(pids), "[]") + more
 }
 
 // look asks or kills what is there by now.

@@ -177,6 +177,7 @@ func (s *service) start(r request) {
 		s.restartNow()
 	default:
 		s.later = append(s.later, r)
+		s.refuseStuck()
 	}
 }
 
@@ -191,6 +192,7 @@ func (s *service) stop() {
 		s.over(runner.Inactive)
 	default:
 		s.end("", "")
+		s.refuseStuck()
 	}
 }
 

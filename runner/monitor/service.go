@@ -44,6 +44,7 @@ type attempt struct {
 	why     string // sentence to that
 	killing *killing
 	judged  *ending
+	stuck   bool // not even SIGKILL has ended it
 }
 
 // clock calls a function later; the zero value never does. A nil channel is never ready.
