@@ -38,7 +38,7 @@ func (r *Runner) begin(s *service) {
 		if fact := hookspec.Judge(judging, job.Conditions, job.Params, r.facts); !fact.True && ctx.Err() == nil {
 			return opEnd{op: op, unmet: fact.Why}
 		}
-		if err := r.resolve(&spec); err != nil || ctx.Err() != nil {
+		if err := r.resolve(ctx, &spec); err != nil || ctx.Err() != nil {
 			return opEnd{op: op, err: err, early: true, canceled: ctx.Err() != nil}
 		}
 		err := r.supervisor.Start(ctx, spec)
@@ -56,17 +56,39 @@ func (r *Runner) needs(services []string) string {
 	return ""
 }
 
-// resolve follows the links of the program, if it may be trusted.
-func (r *Runner) resolve(spec *ServiceSpec) error {
+// resolve follows the links of the program, if it may be trusted. A file system may not answer: then nobody waits for it
+// longer than for conditions.
+func (r *Runner) resolve(ctx context.Context, spec *ServiceSpec) error {
 	if spec.Unit != "" {
 		return nil
 	}
-	path, err := r.trust.Resolve(spec.Args[0])
-	if err != nil {
-		return fmt.Errorf("cannot run %s: %w", spec.Args[0], err)
+	program := spec.Args[0]
+	select {
+	case r.paths <- struct{}{}:
+	default:
+		return fmt.Errorf("cannot run %s: too many programs were looked for that lie where nothing answers", program)
 	}
-	spec.Args[0] = path
-	return nil
+	ctx, cancel := context.WithTimeout(ctx, judgeLimit)
+	defer cancel()
+	found := make(chan error, 1)
+	go func() { // it ends when the file system answers
+		defer func() { <-r.paths }()
+		path, err := r.trust.Resolve(program)
+		if err == nil {
+			program = path
+		}
+		found <- err
+	}()
+	select {
+	case err := <-found:
+		if err != nil {
+			return fmt.Errorf("cannot run %s: %w", spec.Args[0], err)
+		}
+		spec.Args[0] = program
+		return nil
+	case <-ctx.Done():
+		return fmt.Errorf("cannot run %s: the file system does not answer", spec.Args[0])
+	}
 }
 
 // specOf is what the supervisor has to know.

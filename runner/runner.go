@@ -77,6 +77,7 @@ type Runner struct {
 	supervisor Supervisor
 	facts      hookspec.Facts
 	trust      hookspec.Trust
+	paths      chan struct{} // a place for each program that is looked for where nothing may answer; full: none is
 
 	// Owned by the goroutine of Run:
 	set       *hookspec.Set
@@ -130,7 +131,7 @@ func New(exec Executor, observer Observer, set *hookspec.Set, opt Options) *Runn
 	return &Runner{
 		exec: exec, observer: observer, set: set, follow: opt.FollowUps, journal: opt.Journal, saved: opt.Saved,
 		inbox: make(chan func(), inbox), done: make(chan finished), opDone: make(chan func()), stopped: make(chan struct{}),
-		supervisor: opt.Supervisor, facts: opt.Facts, trust: opt.Trust,
+		supervisor: opt.Supervisor, facts: opt.Facts, trust: opt.Trust, paths: make(chan struct{}, perRunner),
 		services: map[ServiceID]*service{}, holding: map[string]map[string]holding{}, against: map[string]string{}, units: map[string]bool{},
 		prefix: strconv.FormatInt(time.Now().UnixNano()/1000, 36), queues: map[string][]*run{}, busy: map[instance][]ref{},
 		told: events.NewTold(), held: map[holdKey]hold{}, scheduled: map[holdKey]bool{}, limited: map[instance][]holdKey{}, windows: map[instance]window{},
