@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -80,6 +81,18 @@ func makeGroup(dir string) (f *os.File, err error) {
 		}
 	}
 	return nil, err
+}
+
+// freshGroup makes a group anew: Linux 6.18 kills all that is started in one whose cgroup.kill was ever written. Nothing
+// lives in the old one, but who has just ended may not be quite gone.
+func freshGroup(dir string) (*os.File, error) {
+	for range 200 {
+		if _, err := os.Stat(dir); err != nil || procs.Cgroup(dir).Remove() {
+			break
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return makeGroup(dir)
 }
 
 // of is the group of a service, with the two of its monitor and its processes below it; empty where there are none.

@@ -100,7 +100,7 @@ func fork(s *settings, mark string, files []*os.File) (int, error) {
 		attr.Files = append(attr.Files, f.Fd())
 	}
 	if s.Group != "" {
-		g, err := makeGroup(s.Group)
+		g, err := freshGroup(s.Group)
 		if err != nil {
 			return 0, err
 		}

@@ -34,6 +34,25 @@ func TestR8FinalSignalThatIsIgnored(t *testing.T) {
 	})
 }
 
+// What is started again after its predecessor was killed lives: the kernel may kill what comes into a group that was killed.
+func TestR8StartAfterKill(t *testing.T) {
+	each(t, func(t *testing.T, h *host) {
+		dir := t.TempDir()
+		line := fmt.Sprintf("test -e %[1]s/child && { echo $$ >%[1]s/second; exec sleep 100000; }\n"+
+			"(trap '' TERM; echo >%[1]s/child; while :; do sleep 1000; done) &\nwhile ! test -e %[1]s/child; do sleep 0.01; done; kill -9 $$", dir)
+		spec := shell("back", line, append(restart("on-failure", time.Millisecond), set("TimeoutStopSec", "TimeoutStopUSec", uint64(50_000)))...)
+		if err := h.start(spec); err != nil {
+			t.Fatal(err)
+		}
+		pidIn(t, dir+"/second")
+		h.halt(spec.ID)
+		if s := h.awaitState(spec.ID, phase(runner.Inactive)); s.Restarts != 1 || s.Signal != "SIGTERM" {
+			t.Errorf("got %+v", s)
+		}
+		h.clean()
+	})
+}
+
 // A process that not even SIGKILL takes away is told of: who stops it, and who starts it meanwhile, does not wait for ever. It
 // counts as ended when it has. A tracer that does not look after what it traces is as good as a disk that does not answer.
 func TestR8ProcessThatDoesNotEnd(t *testing.T) {
