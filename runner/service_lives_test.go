@@ -153,7 +153,7 @@ func TestR13BegunAndForgotten(t *testing.T) {
 			Params: paramsOf("family=ipv4"), Source: events.SourceResync}}))
 		left := g.outlives()
 		p.theatre.stop()
-		p = buildWith(t, left, Options{Saved: saved}, hook)
+		buildWith(t, left, Options{Saved: saved}, hook)
 		time.Sleep(time.Minute)
 		synctest.Wait()
 		if phase := left.phase(vpn); phase != Inactive {
