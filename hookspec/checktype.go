@@ -89,6 +89,13 @@ func (p *parser) checkProgram() {
 	}
 }
 
+// checkName refuses the name of which the unit would be one of hookd's own.
+func (p *parser) checkName() {
+	if p.hook.Service && p.hook.Name == "flush" && !p.tried("Unit") && !p.tried("Instance") {
+		p.fault(Place{p.hook.Path, 1, 1}, "give the file another name", "a service called flush: hookd-flush.service is hookd's own")
+	}
+}
+
 // checkInstances refuses lines that cannot say which instance of a service they mean.
 func (p *parser) checkInstances() {
 	if !p.hook.Service {

@@ -3,6 +3,7 @@ package hookspec
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"hookd/events"
@@ -100,7 +101,7 @@ func conditions() []key {
 		name string
 		read func(*parser, unitfile.Value, string) (Template, bool)
 	}{
-		{"ConditionReachable", (*parser).conditionWord}, {"ConditionPathExists", (*parser).conditionPath},
+		{"ConditionReachable", (*parser).conditionHost}, {"ConditionPathExists", (*parser).conditionPath},
 		{"ConditionUnitActive", (*parser).conditionUnit}, {"ConditionInterfaceUp", (*parser).conditionWord},
 		{conditionOnParameter, (*parser).conditionParameter},
 	} {
@@ -158,6 +159,16 @@ func (p *parser) conditionWord(v unitfile.Value, word string) (Template, bool) {
 		p.at(v, off+wrong, "", "%s", err)
 	}
 	return t, err == nil
+}
+
+// conditionHost is a host, without a port.
+func (p *parser) conditionHost(v unitfile.Value, word string) (Template, bool) {
+	host, port, found := strings.Cut(word, ":")
+	if _, err := strconv.ParseUint(port, 10, 16); found && err == nil && host != "" {
+		p.at(v, len(v.Text)-len(port)-1, "the kernel is asked for a route, and nothing is sent: leave the port out", "%s is no host", events.Show(word))
+		return nil, false
+	}
+	return p.conditionWord(v, word)
 }
 
 // conditionPath is a path that stands for itself: values never become part of one.

@@ -13,7 +13,7 @@ import (
 func (s *Set) Doubts() Faults {
 	var out Faults
 	for _, h := range append(s.Hooks[:len(s.Hooks):len(s.Hooks)], s.refused...) {
-		for _, f := range [][]Fault{s.nobody(h), s.apart(h), h.neverGiven(), h.neverValued(), h.shell(), h.stopsItself(), s.noService(h)} {
+		for _, f := range [][]Fault{s.nobody(h), s.apart(h), h.neverGiven(), h.neverValued(), h.shell(), h.stopsItself(), h.oneForAll(), s.noService(h)} {
 			out = append(out, f...)
 		}
 	}
@@ -93,6 +93,49 @@ func (h *Hook) shell() []Fault {
 		out = append(out, f)
 	}
 	return out
+}
+
+// oneForAll finds a service that names the interface it is for and has one instance for all of them: it would run for the
+// first alone.
+func (h *Hook) oneForAll() []Fault {
+	if !h.Service || h.Instance.String() != "" || !h.severalInterfaces() {
+		return nil
+	}
+	words := slices.Clone(h.Exec)
+	if h.Unit != nil {
+		words = append(words, Arg{h.Unit, h.started()[0].Place})
+	}
+	for _, w := range words {
+		if slices.Contains(w.Params(), "interface") {
+			return []Fault{{Place: w.Place, Hook: h.Name, Hint: "add Instance=%{interface} for one service an interface",
+				Msg: "%{interface} in a service that has one instance for all interfaces: it runs for the first alone"}}
+		}
+	}
+	return nil
+}
+
+// severalInterfaces says whether what starts a service comes for each interface, and not for one that is named.
+func (h *Hook) severalInterfaces() bool {
+	return slices.ContainsFunc(h.started(), func(t Trigger) bool {
+		name, _, _ := strings.Cut(t.String(), " ")
+		family, _, _ := strings.Cut(name, ".")
+		named := 0
+		for _, term := range t.Terms {
+			if term.Key == "interface" && !term.Not && term.Glob.Plain() {
+				named++
+			}
+		}
+		return named != 1 && slices.Contains([]string{"link", "link-up", "address", "interface"}, family)
+	})
+}
+
+// started are the lines of On= and While=.
+func (h *Hook) started() []Trigger {
+	lines := slices.Clone(h.On)
+	for _, s := range h.While {
+		lines = append(lines, Trigger{s.Pattern, s.Place})
+	}
+	return lines
 }
 
 // neverGiven finds required parameters that none of the hook's events can carry.

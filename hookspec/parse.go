@@ -91,8 +91,11 @@ func (p *parser) section(s unitfile.Section, given map[string]unitfile.Pos) {
 			p.directive(e, given)
 		}
 	default:
-		near := events.Nearest("["+s.Name+"]", []string{"[Hook]", "[Service]"})
-		p.fault(p.place(s.Pos), events.DidYouMean(near), "unknown section %s", events.Show("["+s.Name+"]"))
+		hint := events.DidYouMean(events.Nearest("["+s.Name+"]", []string{"[Hook]", "[Service]"}))
+		if s.Name == "Unit" || s.Name == "Install" {
+			hint = "a hook is no unit: all its keys stand in [Hook], and how a service runs in [Service]"
+		}
+		p.fault(p.place(s.Pos), hint, "unknown section %s", events.Show("["+s.Name+"]"))
 	}
 }
 
@@ -190,6 +193,7 @@ func (p *parser) checkParameters() {
 	for _, c := range p.hook.Conditions {
 		p.checkUse(c.Value, c.Place, declared)
 	}
+	p.checkName()
 	p.checkInstances()
 }
 

@@ -201,6 +201,11 @@ func TestDoubts(t *testing.T) {
 				"a.hook:3:30: doubt: | is an argument like any other (there is no shell; write Exec=/bin/sh -c '…')\n" +
 				"a.hook:3:36: doubt: > is an argument like any other (there is no shell; write Exec=/bin/sh -c '…')"},
 		{"no shell", "-- a --\nOn=link.up\nExec=/bin/sh -c 'echo $HOME | cat >x'\n", ""},
+		{"one instance for all interfaces", "-- a --\nType=service\nWhile=link-up kind=tun\nExec=/bin/sleep %{interface}\n",
+			"a.hook:4:17: doubt: %{interface} in a service that has one instance for all interfaces: it runs for the first alone (add Instance=%{interface} for one service an interface)"},
+		{"one interface", "-- a --\nType=service\nWhile=link-up interface=eth0\nExec=/bin/sleep %{interface}\n" +
+			"-- b --\nType=service\nWhile=default-route\nExec=/bin/sleep %{interface}\n" +
+			"-- c --\nType=service\nWhile=link-up\nInstance=one\nExec=/bin/sleep %{interface}\n", ""},
 		{"one for all failures", "-- a --\nOn=hook.failed\n-- b --\nOn=link.up\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -42,9 +42,27 @@ func enum(values ...string) func(*parser, unitfile.Value) (string, bool) {
 		if len(values) == 1 {
 			what = "not"
 		}
-		p.at(v, 0, events.DidYouMean(events.Nearest(v.Text, values)), "%s is %s %s", events.Show(v.Text), what, strings.Join(values, ", "))
+		hint := events.DidYouMean(events.Nearest(v.Text, values))
+		if said := otherType(v.Text, values); said != "" {
+			hint = said
+		}
+		p.at(v, 0, hint, "%s is %s %s", events.Show(v.Text), what, strings.Join(values, ", "))
 		return "", false
 	}
+}
+
+// otherType says what to write for a word that is a Type= of systemd, and not one of values.
+func otherType(word string, values []string) string {
+	isType := slices.Contains(strings.Fields("simple exec notify notify-reload forking dbus idle"), word)
+	switch {
+	case isType && slices.Contains(values, "service"):
+		return "a program that goes on running has Type=service here; exec or notify may stand in [Service]"
+	case !isType || !slices.Contains(values, "exec") || !slices.Contains(values, "notify"):
+		return ""
+	case word == "forking":
+		return "the program must stay in the foreground; leave out the option that makes it a daemon, and Type="
+	}
+	return "leave Type= out for a program that does not speak sd_notify(3)"
 }
 
 // boolean reads the words that systemd.syntax(7) takes.
