@@ -169,7 +169,7 @@ func (a *app) status(c *cli.Context) error {
 	}
 	rows := [][]string{
 		{"hookd", fmt.Sprintf("%s, process %d, since %s", s.Version, s.PID, s.Since.Local().Format(time.DateTime))},
-		{"hooks", inForce(s.Hooks, s.Kept) + ", " + faults(s.Faults)},
+		{"hooks", fmt.Sprintf("%d in force, ", s.Hooks) + faults(s.Faults) + asBefore(s.Kept)},
 		{"runs", fmt.Sprintf("%d so far; %d wait, %s under way", s.Runs, s.Waiting, count(s.Running, "job"))},
 		{"held", held(s)},
 		{"executor", s.Executor},
@@ -194,7 +194,7 @@ func faults(n int) string {
 	if n == 0 {
 		return "0 faults"
 	}
-	return count(n, "fault") + " (hookctl check or reload names them)"
+	return count(n, "fault") + " (see hookctl check)"
 }
 
 // held tells what waits for time to pass.
@@ -226,15 +226,14 @@ func (a *app) reload(c *cli.Context) error {
 	for _, f := range r.Faults {
 		fmt.Fprintln(a.out, plain(f))
 	}
-	fmt.Fprintln(a.out, inForce(r.Hooks, r.Kept))
+	fmt.Fprintf(a.out, "%d in force%s\n", r.Hooks, asBefore(r.Kept))
 	return nil
 }
 
-// inForce counts hooks, and names those whose files have faults by now.
-func inForce(hooks int, kept []string) string {
-	text := fmt.Sprintf("%d in force", hooks)
-	if len(kept) > 0 {
-		text += " (as read before, for their files have faults now: " + strings.Join(kept, " ") + ")"
+// asBefore names the hooks that are in force although their files have faults by now.
+func asBefore(kept []string) string {
+	if len(kept) == 0 {
+		return ""
 	}
-	return text
+	return "; as read before, since the file has faults now: " + strings.Join(kept, " ")
 }

@@ -108,7 +108,7 @@ On=interface.state to=routable interface=*
 # parameter of the event and stays one word.
 Exec=/bin/echo %%{interface} is routable
 
-# When the state it tells of has held, so that a flap costs nothing; which jobs
+# How long the state must hold first, so that a flap costs nothing; which jobs
 # exclude each other, and what becomes of an event that meets one.
 #Settle=2s
 #Instance=%%{interface}
@@ -116,18 +116,15 @@ Exec=/bin/echo %%{interface} is routable
 #RateLimit=100/60s
 #OnStart=skip
 
-# What becomes of a failure.
+# How long it may take, what becomes of a failure, and whether that ends the run.
 #Timeout=30s
 #Retry=3
 #RetryDelay=1s
+#Failure=continue
 
 # In which order: after and before other hooks of the same event.
 #After=other-hook
 #Requires=other-hook
-
-# How long it may take, and whether its failure ends the run.
-#Timeout=30s
-#Failure=continue
 
 # Who runs it.
 #User=nobody

@@ -44,7 +44,18 @@ func (a *app) history(c *cli.Context) error {
 		return a.json(append([]history.Entry{}, found...))
 	}
 	a.entries(c, found)
+	if len(found) == 0 {
+		fmt.Fprintln(a.err, "hookctl: the history has no such run"+ofServices(req.Hook))
+	}
 	return nil
+}
+
+// ofServices tells who asks for a hook what becomes of services: they make no runs.
+func ofServices(hook string) string {
+	if hook == "" {
+		return ""
+	}
+	return "; if " + events.Show(hook) + " is a service see hookctl status " + events.Show(hook)
 }
 
 func historyRequest(c *cli.Context, now time.Time) (control.HistoryRequest, error) {
