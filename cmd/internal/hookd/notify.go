@@ -60,11 +60,18 @@ func send(path, state string) error {
 }
 
 func statusLine(set *hookspec.Set) string {
-	line := fmt.Sprintf("%d hooks in force", len(set.Hooks))
+	line := counted(len(set.Hooks), "hook") + " in force"
 	if n := set.Hard(); n > 0 {
-		line += fmt.Sprintf(", %d faults: see hookctl check", n)
+		line += ", " + counted(n, "fault") + ": see hookctl check"
 	}
 	return line
+}
+
+func counted(n int, what string) string {
+	if n != 1 {
+		what += "s"
+	}
+	return fmt.Sprintf("%d %s", n, what)
 }
 
 // watchdog is how often the service manager wants to hear that hookd is alive; zero for never.

@@ -54,7 +54,7 @@ func TestNetnsNotify(t *testing.T) {
 		t.Helper()
 		h.eventually("the service manager hears "+text, func() bool { return strings.Contains(said.String(), text) })
 	}
-	hears("READY=1\nSTATUS=1 hooks in force, 2 faults: see hookctl check\n")
+	hears("READY=1\nSTATUS=1 hook in force, 2 faults: see hookctl check\n")
 	hears("WATCHDOG=1\n")
 	var reply control.EmitReply
 	if err := h.call(control.MethodEmit, control.EmitRequest{Event: "user.x", Wait: true}, &reply); err != nil || bytes.Contains([]byte(reply.Ended.Jobs[0].Output), []byte("NOTIFY")) {

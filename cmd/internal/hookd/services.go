@@ -137,7 +137,7 @@ func (d *daemon) services(ctx context.Context, r *control.Request) (any, error) 
 		}
 	}
 	if req.Hook != "" && len(out) == 0 {
-		return nil, control.Errorf(control.ErrRequest, "no hook %s declares a service", events.Show(req.Hook))
+		return nil, fmt.Errorf("no service %s is in force; hookctl list --all says whether there is a file for it, and hookctl check what is wrong with it", events.Show(req.Hook))
 	}
 	if req.Hook != "" {
 		d.addOutput(ctx, out)
