@@ -63,7 +63,9 @@ func (r *Runner) serviceOf(n ServiceState, whole bool) *service {
 	switch s := r.services[n.ID]; {
 	case s != nil:
 		return s
-	case h != nil && h.Unit != nil:
+	case h != nil && len(h.Unit) > 0 && n.Phase.down():
+		return nil // as is known of what nobody remembers
+	case h != nil && len(h.Unit) > 0:
 		return r.service(n.ID, h)
 	case !whole || h != nil && !h.Service:
 		return nil
@@ -137,10 +139,16 @@ func (r *Runner) takeOver(s *service) {
 	if s.want != nil {
 		s.want.spent, s.want.once, s.want.before = false, false, nil
 	}
-	if s.hook != nil && s.hook.Unit != nil && !s.began.IsZero() && !s.told.Since.Before(s.began) {
-		s.ours = true
+	if s.hook == nil || len(s.hook.Unit) == 0 || s.began.IsZero() {
+		return
 	}
-	s.began = time.Time{} // one that ran already is not ours because somebody restarts it
+	switch s.told.Phase {
+	case Starting: // it was down, and we have asked for it
+		s.ours = true
+	case Running:
+		s.ours = !s.told.Since.Before(s.began)
+		s.began = time.Time{} // one that ran already is not ours because somebody restarts it
+	}
 }
 
 // tell lets an event about a service in.

@@ -172,3 +172,46 @@ func TestEndedUnseen(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestUnitIsOurs when it came up after we had started it, whatever its state says on the way: it was last changed long ago
+// while its start only waits. One that ran already is not.
+func TestUnitIsOurs(t *testing.T) {
+	for ran, want := range map[time.Duration][]string{0: {"start vpn", "stop vpn"}, time.Hour: {"start vpn"}} {
+		synctest.Test(t, func(t *testing.T) {
+			p := build(t, "vpn: Type=service; While=default-route; Unit=foo.service")
+			p.rig.starts = 2 * time.Second
+			before := time.Now()
+			time.Sleep(time.Minute)
+			tell := p.runner.Supervise(t.Context())
+			p.happens(t, routeComes)
+			synctest.Wait()
+			tell([]ServiceState{{ID: vpn, Phase: Starting, Since: before, Invocation: "1"}}, false)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			tell([]ServiceState{{ID: vpn, Phase: Running, Since: time.Now().Add(-ran), Invocation: "1"}}, false)
+			time.Sleep(time.Minute)
+			p.happens(t, routeGoes)
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			if ran > 0 {
+				p.rig.set(vpn, func(s *ServiceState) { s.Phase = Inactive })
+			}
+			if diff := cmp.Diff(want, p.rig.log); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+// TestUnitThatRests costs nothing: the supervisor tells its state whenever it is asked for, and nobody remembers it.
+func TestUnitThatRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := build(t, "vpn: Type=service; While=default-route; Unit=foo.service")
+		p.runner.Supervise(t.Context())([]ServiceState{{ID: vpn, Phase: Inactive}}, false)
+		synctest.Wait()
+		n, err := ask(t.Context(), p.runner, func() int { return len(p.runner.services) })
+		if n != 0 || err != nil {
+			t.Errorf("%d services are remembered, %v", n, err)
+		}
+	})
+}

@@ -145,9 +145,6 @@ func testServices(t *testing.T, executor string) {
 		s := h.services("daemon")
 		return len(s) == 1 && s[0].Restarts == 2 && s[0].Phase == runner.Running && len(h.lines("pids")) == 3
 	})
-	h.eventually("it and who follows have begun", func() bool {
-		return len(strings.Fields(h.file("pids"))) == 3 && len(strings.Fields(h.file("rule"))) == 3
-	})
 
 	h.kill()
 	nstest.IP(t, "link", "set", "dev", "va", "down")
