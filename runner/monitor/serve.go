@@ -122,6 +122,8 @@ func (s *service) loop(requests, gone <-chan request) {
 		case <-s.poll.ready():
 			s.poll.ring()
 			s.advance()
+		case <-s.lonely():
+			return
 		case r := <-gone:
 			s.forget(r)
 		case r := <-requests:
@@ -132,6 +134,21 @@ func (s *service) loop(requests, gone <-chan request) {
 			}
 		}
 	}
+}
+
+// lonely ends a monitor whose service is over and that no hookd asks for long: how it ended is written down.
+func (s *service) lonely() <-chan time.Time {
+	switch idle := s.now.Over && len(s.watchers) == 0; {
+	case idle && s.alone == nil:
+		s.alone = time.NewTimer(s.settings.Linger)
+	case !idle && s.alone != nil:
+		s.alone.Stop()
+		s.alone = nil
+	}
+	if s.alone == nil {
+		return nil
+	}
+	return s.alone.C
 }
 
 func (s *service) entered() <-chan trouble {

@@ -20,9 +20,10 @@ type service struct {
 	output   tail
 	now      state
 	watchers map[chan state]bool
-	first    *answer   // what became of the first start
-	waiting  []request // starts that wait for the outcome of this one
-	later    []request // starts that came while the service was being ended
+	alone    *time.Timer // since nobody watches what is over
+	first    *answer     // what became of the first start
+	waiting  []request   // starts that wait for the outcome of this one
+	later    []request   // starts that came while the service was being ended
 	stops    []request
 
 	run      *attempt // nil between two

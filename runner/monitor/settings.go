@@ -25,6 +25,7 @@ type settings struct {
 	Limit          startLimit
 	StartTimeout   time.Duration
 	StopTimeout    time.Duration
+	Linger         time.Duration // how long the end is kept for a hookd that asks; after that its output is lost
 	Kill           killRule
 	Process        process
 }

@@ -41,6 +41,7 @@ func (s *Supervisor) Start(ctx context.Context, spec runner.ServiceSpec) error {
 	if err != nil {
 		return err
 	}
+	set.Linger = s.linger
 	k := key(spec.ID)
 	for {
 		f, first := s.board(k)

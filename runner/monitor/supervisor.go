@@ -5,6 +5,7 @@ package monitor
 import (
 	"context"
 	"sync"
+	"time"
 
 	"hookd/runner"
 )
@@ -14,6 +15,7 @@ type Supervisor struct {
 	dir    *directory
 	shim   func() (string, error)
 	groups groups
+	linger time.Duration
 
 	mu      sync.Mutex
 	gates   map[string]*gate   // by key
@@ -31,6 +33,9 @@ type epitaph struct {
 	output []byte
 }
 
+// linger is how long a monitor waits for a hookd to hear how its service ended.
+const linger = 10 * time.Minute
+
 // maxEnded bounds of how many services that are over the output is kept.
 const maxEnded = 32
 
@@ -41,7 +46,7 @@ func New(dir string, shim func() (string, error)) (*Supervisor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Supervisor{dir: d, shim: shim, groups: newGroups(dir), gates: map[string]*gate{}, flights: map[string]*flight{},
+	return &Supervisor{dir: d, shim: shim, groups: newGroups(dir), linger: linger, gates: map[string]*gate{}, flights: map[string]*flight{},
 		changed: map[string]news{}, watched: map[string]bool{}, wanted: map[string]bool{}, wake: make(chan struct{}, 1)}, nil
 }
 

@@ -1,7 +1,9 @@
 package monitor
 
 import (
+	"bytes"
 	"context"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -91,6 +93,43 @@ func TestR13EndedMeanwhile(t *testing.T) {
 			t.Errorf("the one after that hears of it again: %s", phases(h.all[0]))
 		}
 	})
+}
+
+// R13: a monitor that no hookd comes back to goes after a while; how its service ended is told all the same.
+func TestR13LonelyMonitor(t *testing.T) {
+	each(t, func(t *testing.T, h *host) {
+		dir := t.TempDir()
+		h.sup.linger = 50 * time.Millisecond
+		spec := shell("lonely", "while ! test -e "+dir+"/go; do sleep 0.01; done; exit 3")
+		if err := h.start(spec); err != nil {
+			t.Fatal(err)
+		}
+		watcher := parentOf(t, h.awaitState(spec.ID, phase(runner.Running)).PID)
+		h.stop()
+		os.WriteFile(dir+"/go", nil, 0o644)
+		until(t, "the monitor to go", func() bool { return !alive(watcher) })
+		h = h.again()
+		s := h.awaitState(spec.ID, phase(runner.Broken))
+		if s.ExitStatus == nil || *s.ExitStatus != 3 || s.Result != exitCode {
+			t.Errorf("got %+v", s)
+		}
+		until(t, "its funeral", func() bool { return len(h.files()) == 0 })
+	})
+}
+
+// parentOf is the process that watches over a service.
+func parentOf(t *testing.T, pid int) int {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var state string
+	var parent int
+	if _, err := fmt.Sscan(string(text[bytes.LastIndexByte(text, ')')+1:]), &state, &parent); err != nil {
+		t.Fatal(err)
+	}
+	return parent
 }
 
 // R13: a monitor that is killed takes nothing along, but what it leaves behind is ended before anything is started anew.
