@@ -98,7 +98,7 @@ func (r *Runner) see(s *service, now ServiceState) {
 	chapters := story(old, now)
 	s.told = now
 	if now.Phase.up() {
-		s.begun = s.begun && s.op != nil
+		s.begun, s.said = s.begun && s.op != nil, ""
 		r.takeOver(s)
 	} else if old.Phase.up() && s.op == nil && (!s.doubt || !s.ours) {
 		r.spendUnlessLost(s, now)
@@ -127,6 +127,9 @@ func (r *Runner) see(s *service, now ServiceState) {
 			c.restarting = c.restarting || s.next() == begin
 		}
 		r.tell(s, c)
+	}
+	if now.Phase == Broken && now.Reason != "" && len(chapters) > 0 {
+		r.miss(s, now.Reason)
 	}
 	r.attend(s)
 	if now.Phase.down() || busy && s.op == nil {

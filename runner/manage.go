@@ -275,7 +275,7 @@ func (s *service) report() ServiceReport {
 	case s.unmet != "":
 		out.Missing = s.unmet
 	case s.want.spent:
-		out.Missing = "it ended by itself"
+		out.Missing = "it ended, by itself or because somebody stopped it; hookctl start starts it again"
 		if t.Phase == Broken {
 			out.Missing = s.whyNot()
 		}

@@ -278,10 +278,19 @@ func (r *Runner) spendUnlessLost(s *service, now ServiceState) {
 	}
 }
 
+// miss tells why a service does not run.
+func (r *Runner) miss(s *service, why string) {
+	if why != s.said {
+		s.said = why
+		r.observer.Missed(s.id, why)
+	}
+}
+
 // unmetNow notes why a service cannot run now. Who asked by hand is told, and wants it no longer. Conditions ask about more
 // than we hear of, names, routes, paths, units; so they are judged again after 1, 2, 4 … 60 seconds too.
 func (r *Runner) unmetNow(s *service, why string, later bool) {
 	s.unmet, s.judged = why, r.now()
+	r.miss(s, why)
 	if later && s.want != nil && !s.want.once {
 		due := r.now().Add(min(firstRetry<<min(s.tries, 10), lastRetry))
 		s.tries++

@@ -60,6 +60,8 @@ type Observer interface {
 	Arrived(Arrival)
 	JobEnded(e events.Event, run string, r JobReport)
 	RunEnded(r RunReport)
+	// Missed tells why a service that is wanted does not run, each reason once.
+	Missed(id ServiceID, why string)
 }
 
 // Runner carries events to hooks.

@@ -39,6 +39,7 @@ type stage struct {
 	tasks  []string // hooks and their events
 	keys   []string // runs and their hooks
 	events []Arrival
+	missed []string // why services do not run
 	runs   []RunReport
 }
 
@@ -93,6 +94,11 @@ func (s *stage) Arrived(a Arrival) {
 	s.events = append(s.events, a)
 }
 func (s *stage) JobEnded(_ events.Event, _ string, _ JobReport) {}
+func (s *stage) Missed(id ServiceID, why string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.missed = append(s.missed, id.Hook+": "+why)
+}
 func (s *stage) RunEnded(r RunReport) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -25,6 +25,7 @@ type service struct {
 	reason  string    // why it goes on although nobody wants it
 	unmet   string    // why it does not run although it is wanted, until the next look
 	look    bool      // the next look is due
+	said    string    // why it does not run, as it was told last
 	looking bool      // it is in the agenda
 	judged  time.Time // the last look
 	retry   time.Time // the next one, if nothing is heard until then

@@ -407,6 +407,9 @@ func TestServiceWaitsForItsConditions(t *testing.T) {
 		if s := p.only(t); !s.Wanted || s.Missing != "ConditionReachable=gw: no route to gw" || asked != 6 { // at once and after 1, 3, 7, 15 and 31 seconds
 			t.Errorf("%+v, asked %d times", s, asked)
 		}
+		if diff := cmp.Diff([]string{"vpn: ConditionReachable=gw: no route to gw"}, p.missed); diff != "" {
+			t.Error(diff)
+		}
 		p.world.set("gw", hookspec.Fact{True: true})
 		p.happens(t, "address.added interface=a index=2 address=192.0.2.7 prefix-length=24 family=ipv4 scope=global")
 		p.story(t, "vpn:starting(while) vpn:started(while)")

@@ -174,6 +174,7 @@ type quiet struct{}
 func (quiet) Arrived(runner.Arrival)                          {}
 func (quiet) JobEnded(events.Event, string, runner.JobReport) {}
 func (quiet) RunEnded(runner.RunReport)                       {}
+func (quiet) Missed(runner.ServiceID, string)                 {}
 
 // ended prints a run, but for the jobs that have been told, and makes its outcome ours.
 func (a *app) ended(c *cli.Context, r runner.RunReport, told ...string) error {

@@ -101,7 +101,9 @@ func (h *hub) logEvent(a runner.Arrival) {
 		level = slog.LevelWarn
 	}
 	for _, p := range e.Params {
-		args = append(args, p.Key, p.Value)
+		if p.Value != "" && (p.Key != "restarts" || p.Value != "0") {
+			args = append(args, p.Key, p.Value)
+		}
 	}
 	h.log.Log(context.Background(), level, strings.Replace(e.Name, ".", " ", 1), args...)
 }
@@ -110,6 +112,15 @@ func (h *hub) logEvent(a runner.Arrival) {
 func (h *hub) JobEnded(e events.Event, run string, r runner.JobReport) {
 	h.logJob(e, run, r)
 	h.publish(e, control.Record{Kind: "job", Event: &e, Run: run, Job: &r})
+}
+
+// Missed implements runner.Observer.
+func (h *hub) Missed(id runner.ServiceID, why string) {
+	args := []any{"service", id.Hook}
+	if id.Instance != "" {
+		args = append(args, "instance", id.Instance)
+	}
+	h.log.Warn("service does not run", append(args, "reason", why)...)
 }
 
 // RunEnded implements runner.Observer. Jobs that never began are told here.
