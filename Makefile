@@ -49,7 +49,7 @@ check:
 
 bench: build
 	@CGO_ENABLED=0 $(GO) run ./test/bench
-	@HOOKD_BENCH=$(CURDIR)/bin $(GO) test -tags $(TAGS) -count=1 -run TestBootedBench ./test/bench
+	@HOOKD_BENCH=$(CURDIR)/bin $(GO) test -tags $(TAGS) -count=1 -v -run TestBootedBench ./test/bench
 	$(GO) test -tags $(TAGS) -run '^$$' -bench . -benchmem ./...
 
 install: build
