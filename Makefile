@@ -11,12 +11,13 @@ PAGES  = man/hookd.8 man/hookctl.1 man/hookd.hook.5 man/hookd-events.7 man/hookd
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test check bench install deb clean
+.PHONY: help build run test test-trixie check bench install deb clean
 
 help:
 	@echo 'make build    the programs, in bin/'
 	@echo 'make run      hookd in the foreground, with examples/first'
 	@echo 'make test     every test this host allows'
+	@echo 'make test-trixie  those on a booted Debian, all on Debian 13'
 	@echo 'make check    format, vet, staticcheck, manuals, floor plan'
 	@echo 'make bench    hookd beside a bare C program, idle cost, benchmarks'
 	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
@@ -38,6 +39,10 @@ run: build
 test:
 	@$(GO) test -tags $(TAGS) -count=1 -run TestLevels -v ./internal/booted | grep -E '^ *(level|FAIL|---)' 
 	$(GO) test -tags $(TAGS) -count=1 ./...
+
+test-trixie:
+	HOOKD_TEST_SUITE=trixie $(GO) test -tags $(TAGS) -count=1 -skip Netns \
+		./cmd/internal/hookd ./hookspec ./runner/systemd ./test/booted
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
