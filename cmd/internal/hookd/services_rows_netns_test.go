@@ -134,7 +134,8 @@ func testR8(t *testing.T, executor string) {
 func testR10(t *testing.T, executor string) {
 	h := newServiceHost(t, executor, map[string]string{
 		"one": "#!/bin/sh\n# [Hook]\n# Type=service\n# On=user.go\n# StopOn=user.halt\n" +
-			"trap 'sleep 0.3; exit 0' TERM\necho $$ >>DIR/pids\nwhile :; do sleep 0.05; done\n",
+			// many short sleeps: the first of them may get the signal that was meant for those of before
+			"trap 'for i in 1 2 3 4 5 6 7 8 9; do sleep 0.05; done; exit 0' TERM\necho $$ >>DIR/pids\nwhile :; do sleep 0.05; done\n",
 	})
 	h.start()
 	var all sync.WaitGroup
