@@ -21,6 +21,7 @@ type room struct {
 var floorPlan = map[string]room{
 	"events":                {},
 	"internal/unitfile":     {},
+	"compat":                {[]string{"events"}, nil},
 	"events/paths":          {[]string{"events"}, []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"events/rtnl":           {[]string{"events"}, []string{"github.com/vishvananda/netlink", "golang.org/x/sys"}},
 	"hookspec":              {[]string{"events", "internal/unitfile"}, []string{"golang.org/x/sys"}},

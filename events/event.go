@@ -21,6 +21,7 @@ const (
 	SourceHook    = "hook"    // the result of a hook
 	SourceService = "service" // a service changed, or was seen to have changed
 	SourceHookd   = "hookd"   // hookd telling of itself
+	SourceShim    = "shim"    // an old system told a shim
 )
 
 // Event is one thing that happened. Events are values; nobody changes one after it was made.

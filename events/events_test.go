@@ -139,7 +139,7 @@ func TestNew(t *testing.T) {
 		{"link.*", nil, "unknown event link.* (did you mean link.up?)"},
 		{"user.*", nil, "unknown event user.* (write user. and a name of letters a-z, digits and -)"},
 		{"route.changed", nil, "unknown event route.changed (did you mean route.added?)"},
-		{"dhclient.bound", nil, "unknown event dhclient.bound (the events dhclient.* are not in this version)"},
+		{"dbus.signal", nil, "unknown event dbus.signal (the events dbus.* are not in this version)"},
 		{"../../x", nil, "unknown event ../../x"},
 		{"", nil, `unknown event ""`},
 		{"link.up", []Param{{"ifname", "x"}}, "link.up has no parameter ifname"},

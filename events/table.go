@@ -1,14 +1,18 @@
 package events
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Spec describes one event of the table.
 type Spec struct {
 	Name     string
 	Doc      string
 	Params   []ParamSpec
-	Teardown bool // tells of something going away: Reverse=yes turns the order round
-	Open     bool // any parameter is allowed
+	Teardown bool     // tells of something going away: Reverse=yes turns the order round
+	Open     bool     // any parameter is allowed
+	Prefixes []string // parameters that begin so are allowed, too
 }
 
 // ParamSpec describes one parameter of an event.
@@ -25,7 +29,7 @@ var states = [...]string{"missing", "off", "no-carrier", "dormant", "degraded-ca
 var families = [...]string{"ipv4", "ipv6"}
 
 // later are families that the format has a place for and this version no source.
-var later = [...]string{"ifupdown", "ppp", "dhclient", "networkmanager", "networkd", "path", "dbus", "system"}
+var later = [...]string{"path", "dbus"}
 
 // link are the parameters that every event about an interface carries.
 var link = [...]ParamSpec{
@@ -117,8 +121,13 @@ var old = [...]ParamSpec{
 	{Name: "old-metric", Doc: "the metric of the route that decided before"},
 }
 
-// table is the one list of events; hookd-events(7) is held against it by a test.
-var table = [...]Spec{
+// table is the one list of events; hookd-events(7) is held against it by a test. The open family comes last.
+var table = slices.Concat(own[:], reported, []Spec{
+	{Name: "user.*", Doc: "whatever you like, from hookctl emit user.NAME", Open: true},
+})
+
+// own are the events that hookd itself finds out about.
+var own = [...]Spec{
 	{Name: "link.added", Doc: "an interface came into being", Params: link[:]},
 	{Name: "link.removed", Doc: "an interface is gone; the parameters are the last known ones", Params: link[:], Teardown: true},
 	{Name: "link.renamed", Doc: "an interface has another name", Params: with(link[:], ParamSpec{Name: "old-interface", Doc: "the name before"})},
@@ -152,7 +161,6 @@ var table = [...]Spec{
 		{Name: "hooks", Doc: "how many hooks are loaded"}, {Name: "faults", Doc: "how many faults were found"}}},
 	{Name: "hookd.lost", Doc: "the kernel dropped messages; the net difference follows", Params: []ParamSpec{
 		{Name: "overruns", Doc: "how often this has happened since hookd started"}}},
-	{Name: "user.*", Doc: "whatever you like, from hookctl emit user.NAME", Open: true},
 }
 
 // Table lists every event, in the order of the manual.
@@ -193,7 +201,7 @@ func (s Spec) Has(param string) bool {
 			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(s.Prefixes, func(prefix string) bool { return len(param) > len(prefix) && strings.HasPrefix(param, prefix) })
 }
 
 // ParamNames lists the parameters of the event.
@@ -224,6 +232,8 @@ func (s Spec) subject(e Event) (string, []string) {
 		return "hook/" + get("hook"), nil
 	case "service":
 		return strings.TrimSuffix("service/"+get("service")+"/"+get("instance"), "/"), nil
+	case "ifupdown", "ppp", "dhclient", "networkmanager", "networkd":
+		return e.Family() + "/" + get("interface"), nil
 	case "user":
 		return "user/" + strings.TrimPrefix(e.Name, "user."), nil
 	}
@@ -236,6 +246,10 @@ func (e Event) Teardown() bool {
 		from, _ := e.Get("from")
 		to, _ := e.Get("to")
 		return stateRank(to) < stateRank(from)
+	}
+	if e.Name == "system.sleep" {
+		when, _ := e.Get("phase")
+		return when == "post"
 	}
 	s, _ := Lookup(e.Name)
 	return s.Teardown

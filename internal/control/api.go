@@ -20,7 +20,49 @@ const (
 	MethodServices = "io.hookd.Services" // ServicesRequest → ServicesReply
 	MethodManage   = "io.hookd.Manage"   // ManageRequest → ServicesReply, when what was asked for has come about
 	MethodFlush    = "io.hookd.Flush"    // nothing → Flushed
+
+	// What a shim says. It greets first: until it has the answer it may go away and run oneshots itself, after it has sent the
+	// report it never does.
+	MethodHello   = "io.hookd.Hello"   // nothing → Hello
+	MethodReport  = "io.hookd.Report"  // ReportRequest → ReportReply, again and again
+	MethodProceed = "io.hookd.Proceed" // ProceedRequest → ProceedReply, when what it lets begin is over
 )
+
+// Hello says who is there.
+type Hello struct {
+	Version string `json:"version"`
+}
+
+// ReportRequest is an event that an old system tells of, and the scripts that the caller itself runs for it, in the order in
+// which the old system would run them. Where there are scripts, hooks begin only when Proceed lets them, and what has not
+// begun when the caller goes away is canceled.
+type ReportRequest struct {
+	Event      string         `json:"event"`
+	Parameters []EmitParam    `json:"parameters"`
+	Scripts    []events.Bytes `json:"scripts,omitempty"`
+}
+
+// ReportReply is first one with Run and Steps, then one with Job for each job that ends, and at last one with Ended.
+type ReportReply struct {
+	Run   string            `json:"run,omitempty"`
+	Steps []hookspec.Step   `json:"steps,omitempty"` // scripts and hooks in one order; empty when no hook runs
+	Job   *runner.JobReport `json:"job,omitempty"`
+	Ended *runner.RunReport `json:"ended,omitempty"`
+}
+
+// ProceedRequest lets the hooks of a step of a run begin: steps count from 0. With Stop nothing of the run begins any more, and
+// it says why.
+type ProceedRequest struct {
+	Run  string `json:"run"`
+	Step int    `json:"step"`
+	Stop string `json:"stop,omitempty"`
+}
+
+// ProceedReply has the hooks of the step, and the one whose Failure=abort has ended the run.
+type ProceedReply struct {
+	Jobs    []runner.JobReport `json:"jobs"`
+	Aborted string             `json:"aborted,omitempty"`
+}
 
 // Status says how hookd is.
 type Status struct {
