@@ -124,7 +124,7 @@ func TestComplete(t *testing.T) {
 		"completion ":           "bash zsh fish",
 		"completion z":          "zsh",
 		"completion bash ":      "",
-		"events net":            "network.online network.offline",
+		"events network.":       "network.online network.offline",
 		"events us":             "user.* user.hello",
 		"events link.up ":       "",
 		"--help emit network.o": "network.online network.offline",
