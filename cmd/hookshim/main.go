@@ -1,4 +1,4 @@
-// Command hookshim is what hookd puts between itself and others; see hookd(8).
+// Command hookshim is what hookd puts between itself and others; see hookd(8). Called as run-parts it is run-parts(8).
 package main
 
 import (
@@ -7,4 +7,4 @@ import (
 	"hookd/cmd/internal/hookshim"
 )
 
-func main() { os.Exit(hookshim.Main(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() { os.Exit(hookshim.Main(os.Args, os.Stdout, os.Stderr)) }

@@ -38,7 +38,7 @@ func TestMain(m *testing.M) {
 		os.Exit(Main(os.Args[1:], trust, os.Stdout, os.Stderr))
 	}
 	if len(os.Args) == 2 && (os.Args[1] == "monitor" || os.Args[1] == "enter") {
-		os.Exit(hookshim.Main(os.Args[1:], os.Stdout, os.Stderr))
+		os.Exit(hookshim.Main(os.Args, os.Stdout, os.Stderr))
 	}
 	if path := os.Getenv(asStranger); path != "" {
 		stranger(path)

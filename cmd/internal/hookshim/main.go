@@ -9,15 +9,21 @@ import (
 )
 
 const usage = `Usage: hookshim monitor
+       hookshim run-parts [OPTION]... DIRECTORY...
 
 Watch over one service, where systemd does not run. hookd starts this.
+Run the scripts of directories, as run-parts(8) does; so does a hookshim
+that is called run-parts.
 `
 
-// Main runs a mode and returns the exit status: 2 for a wrong command line.
+// Main runs a mode and returns the exit status: 2 for a wrong command line. The first argument is the name it was called by.
 func Main(args []string, stdout, stderr io.Writer) int {
+	if called, found := asRunParts(args); found {
+		return runParts(called)
+	}
 	mode := ""
-	if len(args) == 1 {
-		mode = args[0]
+	if len(args) == 2 {
+		mode = args[1]
 	}
 	switch mode {
 	case "monitor":
