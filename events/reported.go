@@ -14,6 +14,8 @@ var ifupdown = [...]ParamSpec{
 	{Name: "phase", Doc: "the phase in the words of whoever reports it ($PHASE)", Optional: true},
 	{Name: "verbosity", Doc: "1 with --verbose, else 0 ($VERBOSITY)", Optional: true},
 	{Name: "class", Doc: "auto or what --allow says ($CLASS)", Optional: true},
+	{Name: "verbose", Doc: "1 with --verbose, from ifupdown-ng ($VERBOSE)", Optional: true},
+	{Name: "interfaces-file", Doc: "the file of the stanza, from ifupdown-ng ($INTERFACES_FILE)", Optional: true},
 	{Name: "nested", Doc: "interfaces that are being configured around this one, NAME=PHASE and blanks between ($IFUPDOWN_…)", Optional: true},
 }
 
