@@ -1,8 +1,8 @@
 // Package compat knows the old dialects: which directories the old systems run, what they hand over to what lies in them,
 // and what that is as an event of ours. It is tables and functions of values; it reads no disk.
 //
-// The facts are those of the programs themselves: ifupdown 0.8.41, ifupdown-ng 0.11, ppp 2.5, isc-dhcp 4.4, NetworkManager
-// 1.42, networkd-dispatcher 2.2.3 and systemd 252.
+// The facts are those of the programs themselves: ifupdown 0.8.41 and 0.8.45, ifupdown-ng 0.12, ppp 2.5, isc-dhcp 4.4,
+// NetworkManager 1.42 and 1.58, networkd-dispatcher 2.2.4 and systemd 252 and 257.
 package compat
 
 import (
@@ -25,13 +25,15 @@ type System struct {
 	Variables []Variable
 	// Path is the PATH it gives to scripts; empty: its own.
 	Path string
+	// Word is the parameter that names the event, where the directory does not; empty: the directory always does.
+	Word string
 	// RunParts: its directories are run by run-parts(8) of its PATH, so that another one found first takes over.
 	RunParts bool
 }
 
 // Phase is one directory, and the event that its scripts hear of.
 type Phase struct {
-	Directory string // absolute
+	Directory string // absolute, the one that administrators use
 	Event     string // empty where the arguments or the environment name it
 	Veto      bool   // a hook with Failure=abort fails the old system, which has done nothing yet
 }
@@ -65,15 +67,38 @@ func Find(name string) (System, bool) {
 
 // ForDirectory is the system whose directory this is, and the phase. The directory may lie below another root.
 func ForDirectory(dir string) (System, Phase, bool) {
-	dir = path.Clean(dir)
+	dir = administrators(path.Clean(dir))
 	for _, s := range Systems() {
 		for _, p := range s.Phases {
-			if p.Directory != "" && (dir == p.Directory || strings.HasSuffix(dir, p.Directory)) {
+			if p.Directory != "" && strings.HasSuffix(dir, p.Directory) {
 				return s, p, true
 			}
 		}
 	}
 	return System{}, Phase{}, false
+}
+
+// administrators is the directory in which an administrator does what packages do in dir. systemd 252 of Debian calls its
+// scripts below /lib.
+func administrators(dir string) string {
+	for _, alike := range [][2]string{
+		{"/usr/lib/NetworkManager/dispatcher.d", "/etc/NetworkManager/dispatcher.d"},
+		{"/usr/lib/networkd-dispatcher/", "/etc/networkd-dispatcher/"},
+		{"/usr/lib/systemd/system-sleep", "/lib/systemd/system-sleep"},
+		{"/lib/systemd/system-sleep", "/usr/lib/systemd/system-sleep"},
+	} {
+		dir = strings.Replace(dir, alike[0], alike[1], 1)
+	}
+	return dir
+}
+
+// ForWord is the phase whose event has this word after the dot: up is ifupdown.up.
+func (s System) ForWord(word string) (Phase, bool) {
+	i := slices.IndexFunc(s.Phases, func(p Phase) bool { return p.Event == s.Family+"."+word })
+	if i < 0 {
+		return Phase{}, false
+	}
+	return s.Phases[i], true
 }
 
 // Event is the event of a phase with what a script in its directory was given: its arguments without $0, and its
@@ -106,8 +131,7 @@ func (s System) Event(p Phase, args, environ []string) (events.Event, error) {
 
 // eventName is that of the phase, or follows from what the system itself says.
 func (s System) eventName(p Phase, params []events.Param) string {
-	key := map[string]string{"dhclient": "reason", "networkmanager": "action", "networkd": "state"}[s.Family]
-	word, _ := events.Event{Params: params}.Get(key)
+	word, _ := events.Event{Params: params}.Get(s.Word)
 	return cmp.Or(p.Event, s.Family+"."+strings.ToLower(word))
 }
 
@@ -119,7 +143,8 @@ func (s System) param(env string) string {
 			return v.Param
 		}
 		rest, has := strings.CutPrefix(env, prefix)
-		if key := strings.TrimSuffix(v.Param, "*") + toParam(rest); open && has && rest != "" && s.variable(key) == env {
+		key := strings.TrimSuffix(v.Param, "*") + toParam(rest)
+		if open && has && rest != "" && events.IsParamName(key) && slices.Equal(s.variables(key), []string{env}) {
 			return key
 		}
 	}
@@ -129,21 +154,20 @@ func (s System) param(env string) string {
 // toParam and back keep each name apart from every other: what they cannot is no parameter.
 func toParam(env string) string { return strings.ToLower(strings.ReplaceAll(env, "_", "-")) }
 
-// variable is the variable of a parameter, empty for none.
-func (s System) variable(param string) string {
-	if !events.IsParamName(param) {
-		return ""
-	}
+// variables are those of a parameter: pppd and Debian's scripts around it say some things twice.
+func (s System) variables(param string) []string {
+	var out []string
 	for _, v := range s.Variables {
 		prefix, open := strings.CutSuffix(v.Param, "*")
-		if !open && param == v.Param {
-			return v.Env
-		}
-		if rest, has := strings.CutPrefix(param, prefix); open && has && rest != "" {
-			return strings.TrimSuffix(v.Env, "*") + s.spell(strings.ReplaceAll(rest, "-", "_"))
+		rest, has := strings.CutPrefix(param, prefix)
+		switch {
+		case !open && param == v.Param:
+			out = append(out, v.Env)
+		case open && has && rest != "":
+			out = append(out, strings.TrimSuffix(v.Env, "*")+s.spell(strings.ReplaceAll(rest, "-", "_")))
 		}
 	}
-	return ""
+	return out
 }
 
 // spell writes the open part of a name: dhclient has small letters.
@@ -159,11 +183,23 @@ func (s System) spell(name string) string {
 func nested(s System, environ []string) string {
 	var out []string
 	for _, entry := range environ {
-		if word, has := strings.CutPrefix(entry, "IFUPDOWN_"); has && s.Family == "ifupdown" && !strings.ContainsAny(word, " \t\n") {
+		word, has := strings.CutPrefix(entry, "IFUPDOWN_")
+		if has && s.Family == "ifupdown" && strings.Contains(word, "=") && !strings.ContainsAny(word, " \t\n") {
 			out = append(out, word)
 		}
 	}
 	return strings.Join(out, " ")
+}
+
+// Nested are the variables that the parameter nested stands for.
+func Nested(value string) []string {
+	var out []string
+	for word := range strings.SplitSeq(value, " ") {
+		if strings.Contains(word, "=") {
+			out = append(out, "IFUPDOWN_"+word)
+		}
+	}
+	return out
 }
 
 // Environ is the environment that the system itself would give a script for the event: its variables and its PATH.
@@ -174,10 +210,10 @@ func (s System) Environ(params []events.Param) []string {
 	}
 	for _, p := range params {
 		if p.Key == "nested" && s.Family == "ifupdown" {
-			for word := range strings.FieldsSeq(p.Value) {
-				out = append(out, "IFUPDOWN_"+word)
-			}
-		} else if name := s.variable(p.Key); name != "" {
+			out = append(out, Nested(p.Value)...)
+			continue
+		}
+		for _, name := range s.variables(p.Key) {
 			out = append(out, name+"="+p.Value)
 		}
 	}

@@ -3,12 +3,13 @@ package compat
 import "slices"
 
 // ifupdown is Debian's (ifup(8), interfaces(5)) and ifupdown-ng's, which has more phases and tells less. Its run around all
-// interfaces has the name --all.
+// interfaces has the name --all. The PATH is that of 0.8.45: the one of 0.8.41 has all but the first directory, which is there,
+// too, and holds no program with the name of another one.
 func ifupdown() System {
 	dir := func(name string) string { return "/etc/network/if-" + name + ".d" }
 	return System{
 		Name: "ifupdown", Family: "ifupdown", RunParts: true,
-		Path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		Path: "/usr/lib/ifupdown:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
 		Phases: []Phase{
 			{dir("create"), "ifupdown.create", true},
 			{dir("pre-up"), "ifupdown.pre-up", true},
@@ -21,7 +22,9 @@ func ifupdown() System {
 		},
 		Variables: []Variable{
 			{"IFACE", "interface"}, {"LOGICAL", "logical"}, {"ADDRFAM", "family"}, {"METHOD", "method"}, {"MODE", "mode"},
-			{"PHASE", "phase"}, {"VERBOSITY", "verbosity"}, {"CLASS", "class"}, {"IF_*", "if-*"},
+			{"PHASE", "phase"}, {"VERBOSITY", "verbosity"}, {"CLASS", "class"},
+			{"VERBOSE", "verbose"}, {"INTERFACES_FILE", "interfaces-file"}, // ifupdown-ng
+			{"IF_*", "if-*"},
 		},
 	}
 }
@@ -37,6 +40,7 @@ func ppp() System {
 		Variables: append([]Variable{
 			{"PPP_IFACE", "interface"}, {"PPP_TTY", "device"}, {"PPP_SPEED", "speed"}, {"PPP_LOCAL", "local"},
 			{"PPP_REMOTE", "remote"}, {"PPP_IPPARAM", "ipparam"}, {"PPP_TTYNAME", "ttyname"},
+			{"IFNAME", "interface"}, {"DEVICE", "device"}, {"SPEED", "speed"},
 		}, same("VRF", "UNIT", "IPLOCAL", "IPREMOTE", "LLLOCAL", "LLREMOTE", "PEERNAME", "REMOTENUMBER", "ORIG_UID", "PPPLOGNAME",
 			"PPPD_PID", "LINKNAME", "CALL_FILE", "BUNDLE", "DNS1", "DNS2", "USEPEERDNS", "WINS1", "WINS2", "USEPEERWINS",
 			"OLDIPLOCAL", "OLDIPREMOTE", "MACREMOTE", "ACNAME", "CONNECT_TIME", "BYTES_SENT", "BYTES_RCVD")...),
@@ -46,7 +50,7 @@ func ppp() System {
 // dhclient is ISC's (dhclient-script(8)). Its scripts are sourced by one shell, so what stands there calls hookshim.
 func dhclient() System {
 	return System{
-		Name: "dhclient", Family: "dhclient",
+		Name: "dhclient", Family: "dhclient", Word: "reason",
 		Path:   "/usr/sbin:/sbin:/bin:/usr/sbin:/usr/bin",
 		Phases: []Phase{{Directory: "/etc/dhcp/dhclient-exit-hooks.d"}},
 		Variables: append(same("interface", "reason", "client", "medium", "pid", "dad_wait_time"),
@@ -59,7 +63,7 @@ func dhclient() System {
 func networkManager() System {
 	const dir = "/etc/NetworkManager/dispatcher.d"
 	return System{
-		Name: "networkmanager", Family: "networkmanager",
+		Name: "networkmanager", Family: "networkmanager", Word: "action",
 		Phases: []Phase{{Directory: dir}, {Directory: dir + "/pre-up.d"}, {Directory: dir + "/pre-down.d"}, {Directory: dir + "/no-wait.d"}},
 		Args:   []string{"interface", "action"},
 		Variables: slices.Concat(
@@ -74,7 +78,7 @@ func networkManager() System {
 // networkdDispatcher has a directory for each state.
 func networkdDispatcher() System {
 	s := System{
-		Name: "networkd-dispatcher", Family: "networkd",
+		Name: "networkd-dispatcher", Family: "networkd", Word: "state",
 		Variables: []Variable{
 			{"IFACE", "interface"}, {"STATE", "state"}, {"AdministrativeState", "administrative-state"},
 			{"OperationalState", "operational-state"}, {"ADDR", "addr"}, {"IP_ADDRS", "ip-addrs"}, {"IP6_ADDRS", "ip6-addrs"},
