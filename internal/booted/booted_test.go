@@ -59,3 +59,20 @@ func TestBoot(t *testing.T) {
 		t.Errorf("in a network of its own:\n%s", out)
 	}
 }
+
+// TestWorlds boots each world beside Plain: it comes up at once, and nothing has failed.
+func TestWorlds(t *testing.T) {
+	for _, world := range []World{OldWorld(), NextGeneration()} {
+		t.Run(world.suffix[1:], func(t *testing.T) {
+			h := Boot(t, Bookworm, Options{World: world})
+			if out := h.Run("systemctl", "--failed", "--plain", "--no-legend"); out != "" {
+				t.Errorf("units have failed: %s", out)
+			}
+			for unit := range strings.FieldsSeq(world.quiet) {
+				if out, err := h.Try("systemctl", "is-active", unit); err == nil {
+					t.Errorf("%s is %s", unit, out)
+				}
+			}
+		})
+	}
+}

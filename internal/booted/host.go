@@ -26,6 +26,8 @@ const (
 
 // Options of a system to boot.
 type Options struct {
+	// World is what it has installed, Plain by default.
+	World World
 	// Setup is a shell script (sh -eu) run in the system before it is booted, in the directory that Shared gives.
 	Setup string
 	// Files are files of the host that are copied into that directory first.
@@ -56,7 +58,7 @@ func Boot(t *testing.T, suite string, o Options) *Host {
 	if other := os.Getenv("HOOKD_TEST_SUITE"); other != "" {
 		suite = other
 	}
-	lower, err := base(suite)
+	lower, err := base(suite, o.World.orPlain())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,9 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// packages are what a system has besides the essential ones.
-const packages = "systemd,systemd-sysv,dbus,ifupdown,iproute2,openvpn,openssl,nftables,procps"
-
 // A system that was booted before, so that no preset is applied; without a host's name and name servers; without timers
 // that would run in the middle of a test.
 var adjustments = []string{
@@ -23,14 +20,14 @@ var adjustments = []string{
 	`systemctl --quiet --root="$1" mask console-getty.service apt-daily.timer apt-daily-upgrade.timer dpkg-db-backup.timer e2scrub_all.timer`,
 }
 
-// base is the directory of a suite's system that is never booted itself, only what is laid over it. It is built when there is
-// none of this package list yet, by one process alone.
-func base(suite string) (string, error) {
+// base is the directory of a system that is never booted itself, only what is laid over it. It is built when there is none of
+// this package list yet, by one process alone.
+func base(suite string, world World) (string, error) {
 	cache, err := cacheDir()
 	if err != nil {
 		return "", err
 	}
-	dir := filepath.Join(cache, suite+"-"+key(suite))
+	dir := filepath.Join(cache, suite+world.suffix+"-"+world.key(suite))
 	unlock, err := lock(dir + ".lock")
 	if err != nil {
 		return "", err
@@ -39,22 +36,23 @@ func base(suite string) (string, error) {
 	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
 		return dir, err
 	}
-	return dir, build(suite, dir)
+	return dir, build(suite, world, dir)
 }
 
-func key(suite string) string {
-	text := strings.Join(append([]string{suite, packages}, adjustments...), "\n")
+// key changes with all that makes a system.
+func (w World) key(suite string) string {
+	text := strings.Join(append([]string{suite, w.packages}, w.adjustments()...), "\n")
 	return fmt.Sprintf("%x", sha256.Sum256([]byte(text)))[:12]
 }
 
 // build makes a directory that is complete or not there.
-func build(suite, dir string) error {
+func build(suite string, world World, dir string) error {
 	unfinished := dir + ".new"
 	if err := os.RemoveAll(unfinished); err != nil {
 		return fmt.Errorf("cannot remove the unfinished system: %w", err)
 	}
-	args := []string{"--variant=minbase", "--include=" + packages}
-	for _, line := range adjustments {
+	args := []string{"--variant=minbase", "--include=" + world.packages}
+	for _, line := range world.adjustments() {
 		args = append(args, "--customize-hook="+line)
 	}
 	out, err := exec.Command("mmdebstrap", append(args, suite, unfinished)...).CombinedOutput()
