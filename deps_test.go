@@ -26,7 +26,7 @@ var floorPlan = map[string]room{
 	"compat/runparts":       {[]string{"compat/ere"}, nil},
 	"events/paths":          {[]string{"events"}, []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"events/rtnl":           {[]string{"events"}, []string{"github.com/vishvananda/netlink", "golang.org/x/sys"}},
-	"hookspec":              {[]string{"events", "internal/unitfile"}, []string{"golang.org/x/sys"}},
+	"hookspec":              {[]string{"compat", "events", "internal/unitfile"}, []string{"golang.org/x/sys"}},
 	"runner":                {[]string{"events", "hookspec"}, nil},
 	"runner/history":        {[]string{"events", "runner"}, nil},
 	"runner/process":        {[]string{"events", "hookspec", "internal/procs", "runner"}, []string{"golang.org/x/sys"}},

@@ -13,7 +13,7 @@ import (
 func (s *Set) Doubts() Faults {
 	var out Faults
 	for _, h := range append(s.Hooks[:len(s.Hooks):len(s.Hooks)], s.refused...) {
-		for _, f := range [][]Fault{s.nobody(h), s.apart(h), h.neverGiven(), h.neverValued(), h.shell(), h.stopsItself(), h.oneForAll(), s.noService(h)} {
+		for _, f := range [][]Fault{s.nobody(h), s.apart(h), h.neverGiven(), h.neverValued(), h.shell(), h.stopsItself(), h.oneForAll(), h.foreign(), s.noService(h)} {
 			out = append(out, f...)
 		}
 	}

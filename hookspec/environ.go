@@ -10,7 +10,7 @@ import (
 const searchPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 // Environ is the whole environment of a job in the run with the given id. Nothing of hookd's own environment is in it
-// (failures: S8). The order is that of hookd.hook(5); a name comes once.
+// (failures: S8). The order is that of hookd.hook(5); a name comes once, and what is added later wins.
 func (j Job) Environ(e events.Event, run string) []string {
 	env := []string{
 		"PATH=" + searchPath,
@@ -21,6 +21,7 @@ func (j Job) Environ(e events.Event, run string) []string {
 		"HOOK_SOURCE=" + e.Source,
 		"HOOK_FORMAT=1",
 	}
+	env = j.withDialect(env)
 	for _, p := range j.Params {
 		env = append(env, events.Variable(p.Key)+"="+p.Value)
 	}

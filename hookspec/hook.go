@@ -41,6 +41,7 @@ type Hook struct {
 	SkipStart   bool          // what was there before hookd or the hook is no event
 	User, Group *Account
 	Dir         string // working directory, absolute
+	Dialect     string // the old system whose environment the job has, too; empty for none
 	Environment []Variable
 
 	Service    bool        // Type=service: it is started once and tracked, not waited for

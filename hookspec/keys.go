@@ -92,6 +92,7 @@ func how() []key {
 		scalar("User", func(h *Hook) **Account { return &h.User }, (*parser).user, showAccount),
 		scalar("Group", func(h *Hook) **Account { return &h.Group }, (*parser).group, showAccount),
 		scalar("WorkingDirectory", func(h *Hook) *string { return &h.Dir }, (*parser).directory, same),
+		scalar("Dialect", func(h *Hook) *string { return &h.Dialect }, (*parser).dialect, same),
 		list("Environment", func(h *Hook) *[]Variable { return &h.Environment }, (*parser).environment, showEnvironment),
 	}
 }

@@ -177,6 +177,25 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
+// Dialect= gives what the old system would have given, with its PATH; Environment= comes last.
+func TestDialectEnviron(t *testing.T) {
+	set := setOf(t, "-- a --\nOn=ifupdown.up\nDialect=ifupdown\nEnvironment=PHASE=mine\nExec=/bin/true\n")
+	e := events.Event{Name: "ifupdown.up", Subject: "ifupdown/eth0", Source: "shim", Params: []events.Param{
+		{Key: "interface", Value: "eth0"}, {Key: "phase", Value: "post-up"}, {Key: "if-bridge-ports", Value: "a b"}, {Key: "nested", Value: "br0=up"}}}
+	want := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOOK_NAME=a", "HOOK_INSTANCE=ifupdown/eth0",
+		"HOOK_RUN=r-1", "HOOK_EVENT=ifupdown.up", "HOOK_SOURCE=shim", "HOOK_FORMAT=1",
+		"IFACE=eth0", "PHASE=mine", "IF_BRIDGE_PORTS=a b", "IFUPDOWN_br0=up",
+		"EVENT_INTERFACE=eth0", "EVENT_PHASE=post-up", "EVENT_IF_BRIDGE_PORTS=a b", "EVENT_NESTED=br0=up"}
+	if diff := cmp.Diff(want, set.Plan(e).Jobs[0].Environ(e, "r-1")); diff != "" {
+		t.Errorf("environment (-want +got):\n%s", diff)
+	}
+	dhcp := events.Event{Name: "dhclient.bound", Params: []events.Param{{Key: "interface", Value: "e"}, {Key: "reason", Value: "BOUND"}}}
+	set = setOf(t, "-- a --\nOn=dhclient.bound\nDialect=dhclient\nExec=/bin/true\n")
+	if got := set.Plan(dhcp).Jobs[0].Environ(dhcp, "r")[0]; got != "PATH=/usr/sbin:/sbin:/bin:/usr/sbin:/usr/bin" {
+		t.Errorf("the PATH is not dhclient's: %s", got)
+	}
+}
+
 func TestDoubts(t *testing.T) {
 	for _, test := range []struct{ name, hooks, want string }{
 		{"none", "-- a --\nOn=link.up\nAfter=b\n-- b --\nOn=link.up\n", ""},
@@ -206,6 +225,12 @@ func TestDoubts(t *testing.T) {
 		{"one interface", "-- a --\nType=service\nWhile=link-up interface=eth0\nExec=/bin/sleep %{interface}\n" +
 			"-- b --\nType=service\nWhile=default-route\nExec=/bin/sleep %{interface}\n" +
 			"-- c --\nType=service\nWhile=link-up\nInstance=one\nExec=/bin/sleep %{interface}\n", ""},
+		{"dialect", "-- a --\nOn=ifupdown.up\nOn=ifupdown.down family=inet\nDialect=ifupdown\n", ""},
+		{"dialect of another family", "-- a --\nOn=ifupdown.up\nOn=ppp.ip-up\nOn=user.x\nDialect=ppp\n",
+			"a.hook:2:4: doubt: the line is about no event of Dialect=ppp (the events of the dialect are ppp.*)\n" +
+				"a.hook:4:4: doubt: the line is about no event of Dialect=ppp (the events of the dialect are ppp.*)"},
+		{"dialect of nothing", "-- a --\nType=service\nWhile=online\nDialect=ppp\n",
+			"a.hook:4:1: doubt: Dialect= of a hook without On= has nothing to tell"},
 		{"one for all failures", "-- a --\nOn=hook.failed\n-- b --\nOn=link.up\n", ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -249,6 +274,7 @@ OnStart=skip
 User=web
 Group=root
 WorkingDirectory=/var//tmp/
+Dialect=ifupdown
 Environment=A=1 "B=x y %{site}"
 X-Ours=anything
 `
