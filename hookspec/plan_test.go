@@ -182,7 +182,7 @@ func TestDialectEnviron(t *testing.T) {
 	set := setOf(t, "-- a --\nOn=ifupdown.up\nDialect=ifupdown\nEnvironment=PHASE=mine\nExec=/bin/true\n")
 	e := events.Event{Name: "ifupdown.up", Subject: "ifupdown/eth0", Source: "shim", Params: []events.Param{
 		{Key: "interface", Value: "eth0"}, {Key: "phase", Value: "post-up"}, {Key: "if-bridge-ports", Value: "a b"}, {Key: "nested", Value: "br0=up"}}}
-	want := []string{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOOK_NAME=a", "HOOK_INSTANCE=ifupdown/eth0",
+	want := []string{"PATH=/usr/lib/ifupdown:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOOK_NAME=a", "HOOK_INSTANCE=ifupdown/eth0",
 		"HOOK_RUN=r-1", "HOOK_EVENT=ifupdown.up", "HOOK_SOURCE=shim", "HOOK_FORMAT=1",
 		"IFACE=eth0", "PHASE=mine", "IF_BRIDGE_PORTS=a b", "IFUPDOWN_br0=up",
 		"EVENT_INTERFACE=eth0", "EVENT_PHASE=post-up", "EVENT_IF_BRIDGE_PORTS=a b", "EVENT_NESTED=br0=up"}
