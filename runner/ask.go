@@ -34,11 +34,22 @@ func ask[T any](ctx context.Context, r *Runner, f func() T) (T, error) {
 	if err := r.send(ctx, func() { answer <- f() }); err != nil {
 		return none, err
 	}
+	return receive(ctx, r, answer)
+}
+
+// receive waits for what the owner has to say. What it said before it ended counts.
+func receive[T any](ctx context.Context, r *Runner, from <-chan T) (T, error) {
+	var none T
 	select {
-	case v := <-answer:
+	case v := <-from:
 		return v, nil
 	case <-r.stopped:
-		return none, ErrStopped
+		select {
+		case v := <-from:
+			return v, nil
+		default:
+			return none, ErrStopped
+		}
 	case <-ctx.Done():
 		return none, ctx.Err()
 	}
@@ -46,46 +57,38 @@ func ask[T any](ctx context.Context, r *Runner, f func() T) (T, error) {
 
 // Submit hands an event over. It blocks while the inbox is full, so that a source that outruns us waits.
 func (r *Runner) Submit(ctx context.Context, e events.Event) error {
-	return r.send(ctx, func() { r.arrive(e, false) })
+	return r.send(ctx, func() { r.arrive(e, entry{}) })
 }
 
-// Progress is what a run that somebody waits for has come to: first its id alone, then each job that ends after it has
-// begun, at last the whole.
+// Progress is what a run that somebody waits for has come to: first its id alone, of one that was reported with its steps, then
+// each job that ends after it has begun, at last the whole.
 type Progress struct {
-	Run   string     `json:"run"`
-	Job   *JobReport `json:"job,omitempty"`
-	Ended *RunReport `json:"ended,omitempty"`
+	Run   string
+	Steps []hookspec.Step
+	Job   *JobReport
+	Ended *RunReport
 }
 
 // SubmitWait hands an event over and waits for its run to end, calling each with what happens. When ctx ends or each
 // fails first, the run goes on.
 func (r *Runner) SubmitWait(ctx context.Context, e events.Event, each func(Progress) error) error {
-	reply, err := ask(ctx, r, func() chan Progress { return r.arrive(e, true) })
-	for err == nil {
-		var p Progress
-		if p, err = r.next(ctx, reply); err == nil {
-			err = each(p)
-		}
-		if p.Ended != nil {
-			return err
-		}
+	run, err := ask(ctx, r, func() *run { return r.arrive(e, entry{wait: true}) })
+	if err != nil {
+		return err
 	}
-	return err
+	return r.relay(ctx, run, each)
 }
 
-func (r *Runner) next(ctx context.Context, reply chan Progress) (Progress, error) {
-	select {
-	case p := <-reply:
-		return p, nil
-	case <-r.stopped:
-		select {
-		case p := <-reply:
-			return p, nil
-		default:
-			return Progress{}, ErrStopped
+// relay tells each what becomes of a run. Of the run it reads the channel alone.
+func (r *Runner) relay(ctx context.Context, run *run, each func(Progress) error) error {
+	for {
+		p, err := receive(ctx, r, run.reply)
+		if err == nil {
+			err = each(p)
 		}
-	case <-ctx.Done():
-		return Progress{}, ctx.Err()
+		if err != nil || p.Ended != nil {
+			return err
+		}
 	}
 }
 

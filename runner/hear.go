@@ -155,7 +155,7 @@ func (r *Runner) takeOver(s *service) {
 }
 
 // tell lets an event about a service in.
-func (r *Runner) tell(s *service, c chapter) { r.arrive(s.event(c, r.now()), false) }
+func (r *Runner) tell(s *service, c chapter) { r.arrive(s.event(c, r.now()), entry{}) }
 
 // keepService notes what the next hookd has to know of a service, when it is something else than before.
 func (r *Runner) keepService(s *service) {

@@ -81,7 +81,7 @@ func (r *Runner) jobEnded(d finished) {
 
 func (r *Runner) followUp(run *run, report JobReport) {
 	if r.follow {
-		r.arrive(followUp(run, report), false)
+		r.arrive(followUp(run, report), entry{})
 	}
 }
 

@@ -8,33 +8,37 @@ import (
 	"hookd/hookspec"
 )
 
-// arrive plans an event and lets its run in. Who waits gets a channel that holds all that can come.
-func (r *Runner) arrive(e events.Event, wait bool) chan Progress {
+// arrive plans an event and lets its run in.
+func (r *Runner) arrive(e events.Event, in entry) *run {
 	for _, stop := range r.set.Stops(e) {
 		r.stopFor(stop, e)
 	}
 	plan := r.set.Plan(e)
-	records := r.settling(e)
-	return r.enter(plan, entry{wait: wait, records: records})
+	in.records = r.settling(e)
+	return r.enter(plan, in)
 }
 
 // entry is how a run comes in.
 type entry struct {
-	wait    bool
+	wait    bool      // somebody waits for it
+	report  bool      // an old system reports the event: its run is wanted whoever waits
+	scripts []string  // that who reports runs between the hooks
 	late    string    // why the event is no news: one of the Late words
 	drop    []holdKey // what held it back
 	records []Record  // what is to be written before its own
 }
 
-// enter lets a run in: what is let through now is queued, after it was written down.
-func (r *Runner) enter(plan hookspec.Plan, in entry) chan Progress {
+// enter lets a run in: what is let through now is queued, after it was written down. Who waits has a channel that holds all
+// that can come.
+func (r *Runner) enter(plan hookspec.Plan, in entry) *run {
 	run := newRun("", plan)
 	if len(plan.Jobs) > 0 || in.wait {
 		run.id = r.newRunID()
 	}
 	if in.wait {
 		run.reply = make(chan Progress, len(run.jobs)+2)
-		run.reply <- Progress{Run: run.id}
+		run.waits = !in.report
+		run.reply <- Progress{Run: run.id, Steps: r.guided(run, plan, in)}
 	}
 	if in.late != LateLimited {
 		in.records = append(in.records, r.limit(run)...)
@@ -44,7 +48,7 @@ func (r *Runner) enter(plan hookspec.Plan, in entry) chan Progress {
 	if run.id != "" {
 		r.queue(run)
 	}
-	return run.reply
+	return run
 }
 
 func (r *Runner) newRunID() string {
@@ -63,7 +67,7 @@ func hooksOf(jobs []hookspec.Job) []string {
 // accept notes an event and what will run for it.
 func (r *Runner) accept(run *run, in entry) {
 	e := run.event
-	record := Record{Kind: recordRun, Event: &e, Run: run.id, Wait: in.wait, Drop: in.drop}
+	record := Record{Kind: recordRun, Event: &e, Run: run.id, Wait: run.waits, Drop: in.drop}
 	if in.late == "" && r.told.Put(e) {
 		record.Kind = recordEvent
 		r.changed(e)
@@ -92,7 +96,7 @@ func (r *Runner) queue(run *run) {
 		r.queues[subject] = append(r.queues[subject], run)
 		r.bound(subject)
 	}
-	if r.ended && run.reply != nil {
+	if r.ended && run.waits {
 		run.giveUp(Canceled, ErrStopped.Error())
 	}
 	r.tryFirst(run)
@@ -169,7 +173,7 @@ func (r *Runner) advance(run *run, behind bool) {
 		return
 	}
 	run.settle()
-	for _, i := range run.ready(perRun, func(i int) bool { return r.may(ref{run, i}) }) {
+	for _, i := range run.ready(perRun, func(i int) bool { return run.lets(i) && r.may(ref{run, i}) }) {
 		if behind || r.running == perRunner || r.ended {
 			r.hunger(run)
 			break
@@ -181,6 +185,7 @@ func (r *Runner) advance(run *run, behind bool) {
 			r.release(ref{run, i})
 		}
 	}
+	run.answer()
 	if run.over() {
 		r.endRun(run)
 	}

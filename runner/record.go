@@ -179,7 +179,7 @@ func (h hold) record(key holdKey) Record {
 }
 
 func (r *run) records() []Record {
-	begin := Record{Kind: recordRun, Event: &r.event, Run: r.id, Wait: r.reply != nil}
+	begin := Record{Kind: recordRun, Event: &r.event, Run: r.id, Wait: r.waits}
 	var out []Record
 	for _, j := range r.jobs {
 		begin.Hooks = append(begin.Hooks, j.Hook.Name)

@@ -101,6 +101,8 @@ type run struct {
 	closed   bool
 	aborted  string        // the hook whose failure ended the run
 	reply    chan Progress // nil when nobody waits; holds all that can come
+	waits    bool          // it is for who waits, and is given up with them
+	guide    *guide        // nil: all of it may begin
 }
 
 func newRun(id string, plan hookspec.Plan) *run {

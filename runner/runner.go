@@ -91,6 +91,7 @@ type Runner struct {
 	todo      []*run             // to be looked at
 	hungry    []*run             // that want a place among all jobs
 	running   int                // jobs
+	guides    []*run             // runs that are guided and the last ones that were, oldest first
 	told      *events.Told
 	held      map[holdKey]hold
 	scheduled map[holdKey]bool // holds that are in the agenda
@@ -181,7 +182,7 @@ func (r *Runner) Run(ctx context.Context) {
 func (r *Runner) stop(cancel func()) {
 	r.ended = true
 	for _, run := range r.all() {
-		if run.reply != nil {
+		if run.waits {
 			run.giveUp(Canceled, ErrStopped.Error())
 			r.wake(run)
 		}

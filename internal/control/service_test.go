@@ -92,6 +92,7 @@ func TestDescription(t *testing.T) {
 		"Job": reflect.TypeFor[runner.JobReport](), "Run": reflect.TypeFor[runner.RunReport](), "Entry": reflect.TypeFor[history.Entry](),
 		"PlannedJob": reflect.TypeFor[hookspec.JobPlan](), "Plan": reflect.TypeFor[hookspec.PlanReport](),
 		"ServiceCounts": reflect.TypeFor[ServiceCounts](), "Service": reflect.TypeFor[Service](), "Condition": reflect.TypeFor[hookspec.ConditionPlan](),
+		"Step": reflect.TypeFor[hookspec.Step](),
 	}
 	names := map[reflect.Type]string{reflect.TypeFor[events.Event](): "Event"}
 	for name, typ := range types {
@@ -121,6 +122,10 @@ func TestDescription(t *testing.T) {
 		MethodServices: {reflect.TypeFor[ServicesRequest](), reflect.TypeFor[ServicesReply]()},
 		MethodManage:   {reflect.TypeFor[ManageRequest](), reflect.TypeFor[ServicesReply]()},
 		MethodFlush:    {nil, reflect.TypeFor[Flushed]()},
+
+		MethodHello:   {nil, reflect.TypeFor[Hello]()},
+		MethodReport:  {reflect.TypeFor[ReportRequest](), reflect.TypeFor[ReportReply]()},
+		MethodProceed: {reflect.TypeFor[ProceedRequest](), reflect.TypeFor[ProceedReply]()},
 	}
 	found := regexp.MustCompile(`(?s)\nmethod (\w+)\((.*?)\) -> \((.*?)\)`).FindAllStringSubmatch(text, -1)
 	for _, m := range found {

@@ -25,6 +25,10 @@ func (d *daemon) handlers() map[string]control.Handler {
 		control.MethodServices: d.services,
 		control.MethodManage:   owners(d.patient(d.manage)),
 		control.MethodFlush:    owners(d.patient(d.flush)),
+
+		control.MethodHello:   d.hello,
+		control.MethodReport:  owners(d.patient(d.report)),
+		control.MethodProceed: owners(d.patient(d.proceed)),
 	}
 }
 

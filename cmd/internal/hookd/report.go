@@ -1,0 +1,58 @@
+package hookd
+
+import (
+	"context"
+	"time"
+
+	"hookd/events"
+	"hookd/internal/control"
+	"hookd/runner"
+)
+
+// hello answers a shim: from now on it may hand over what it has to report.
+func (d *daemon) hello(context.Context, *control.Request) (any, error) {
+	return control.Hello{Version: Version}, nil
+}
+
+// report hands over what an old system tells of, and tells the caller what becomes of it.
+func (d *daemon) report(ctx context.Context, r *control.Request) (any, error) {
+	var req control.ReportRequest
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	if len(req.Scripts) > 0 && !r.Stream { // it could never let anything begin
+		return nil, &control.Error{Name: control.ErrExpectedMore}
+	}
+	e, err := events.New(req.Event, given(req.Parameters))
+	if err != nil {
+		return nil, control.Errorf(control.ErrRequest, "%s", err)
+	}
+	e.Source, e.Time = events.SourceShim, time.Now()
+	var scripts []string
+	for _, s := range req.Scripts {
+		scripts = append(scripts, string(s))
+	}
+	var last control.ReportReply
+	err = d.runner.SubmitReport(ctx, e, scripts, func(p runner.Progress) error {
+		reply := control.ReportReply{Run: p.Run, Steps: p.Steps, Job: p.Job, Ended: p.Ended}
+		if p.Ended != nil {
+			last = reply
+			return nil
+		}
+		if r.Stream {
+			return r.More(reply)
+		}
+		return nil
+	})
+	return last, err
+}
+
+// proceed lets the hooks of a step begin, and answers when they are over.
+func (d *daemon) proceed(ctx context.Context, r *control.Request) (any, error) {
+	var req control.ProceedRequest
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	out, err := d.runner.Proceed(ctx, req.Run, req.Step, req.Stop)
+	return control.ProceedReply{Jobs: out.Jobs, Aborted: out.Aborted}, err
+}
