@@ -40,6 +40,9 @@ const guidedKept = 64
 // errGuide is why the rest of a guided run is given up.
 const errGuide = "who runs the scripts between the hooks has gone"
 
+// ErrNotGuided is returned to who lets begin what is not there.
+var ErrNotGuided = errors.New("there is no such step of a guided run")
+
 // SubmitReport hands over what an old system reports, and waits as SubmitWait does. With scripts, which the caller runs, no
 // hook begins before Proceed lets it, and what has not begun when the caller goes away is given up.
 func (r *Runner) SubmitReport(ctx context.Context, e events.Event, scripts []string, each func(Progress) error) error {
@@ -93,9 +96,9 @@ func (r *Runner) proceed(id string, step int, stop string, answer chan Stepped) 
 	i := slices.IndexFunc(r.guides, func(g *run) bool { return g.id == id })
 	switch {
 	case i < 0:
-		return fmt.Errorf("no run %s is guided", events.Show(id))
+		return fmt.Errorf("%w: %s", ErrNotGuided, events.Show(id))
 	case step < 0 || step >= r.guides[i].guide.steps:
-		return fmt.Errorf("run %s has no step %d", id, step)
+		return fmt.Errorf("%w: step %d of %s", ErrNotGuided, step, id)
 	}
 	run := r.guides[i]
 	if stop != "" {

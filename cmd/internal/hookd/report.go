@@ -2,6 +2,7 @@ package hookd
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"hookd/events"
@@ -54,5 +55,8 @@ func (d *daemon) proceed(ctx context.Context, r *control.Request) (any, error) {
 		return nil, err
 	}
 	out, err := d.runner.Proceed(ctx, req.Run, req.Step, req.Stop)
+	if errors.Is(err, runner.ErrNotGuided) {
+		err = control.Errorf(control.ErrRequest, "%s", err)
+	}
 	return control.ProceedReply{Jobs: out.Jobs, Aborted: out.Aborted}, err
 }
