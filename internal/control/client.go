@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"time"
 
@@ -16,32 +17,55 @@ import (
 // ErrNobody says that there is no hookd.
 var ErrNobody = errors.New("no hookd listens")
 
+// ErrUnasked says that hookd has not got a request: it cannot have done anything about it, and never will.
+var ErrUnasked = errors.New("hookd was not asked")
+
 // Call asks the hookd at path one thing. Each answer goes to each; with more there may be any number of them.
 func Call(ctx context.Context, path, method string, parameters any, more bool, each func(json.RawMessage) error) error {
-	c, err := dial(ctx, path)
-	if err != nil {
-		return dialError(path, err)
-	}
-	defer c.Close()
-	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Now()) })
-	defer stop()
-	text, err := encode(parameters)
+	c, err := Dial(ctx, path)
 	if err != nil {
 		return err
 	}
-	if err := writeMessage(c, call{Method: method, Parameters: text, More: more}); err != nil {
-		return fmt.Errorf("cannot ask hookd at %s: %w", path, err)
+	defer c.Close()
+	return c.Call(ctx, method, parameters, more, each)
+}
+
+// Conversation is a connection over which hookd is asked one thing after the other. One goroutine at a time may use it.
+type Conversation struct {
+	path string
+	conn net.Conn
+	r    *bufio.Reader
+}
+
+// Dial begins a conversation with the hookd at path.
+func Dial(ctx context.Context, path string) (*Conversation, error) {
+	c, err := dial(ctx, path)
+	if err != nil {
+		return nil, dialError(path, err)
 	}
-	r := bufio.NewReader(c)
+	return &Conversation{path, c, bufio.NewReader(c)}, nil
+}
+
+// Close ends the conversation.
+func (c *Conversation) Close() { c.conn.Close() }
+
+// Call asks one thing, as the function of this name. When ctx has ended the conversation is good for nothing more. The error
+// is ErrUnasked when hookd has not got the whole request, which ends with its last byte.
+func (c *Conversation) Call(ctx context.Context, method string, parameters any, more bool, each func(json.RawMessage) error) error {
+	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Now()) })
+	defer stop()
+	if err := c.ask(method, parameters, more); err != nil {
+		return fmt.Errorf("cannot ask hookd at %s: %w", c.path, err)
+	}
 	for {
 		var answer reply
-		switch err := readMessage(r, maxAnswer, &answer); {
+		switch err := readMessage(c.r, maxAnswer, &answer); {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, io.EOF):
-			return fmt.Errorf("hookd at %s ended the conversation", path)
+			return fmt.Errorf("hookd at %s ended the conversation", c.path)
 		case err != nil:
-			return fmt.Errorf("cannot read the answer of hookd at %s: %w", path, err)
+			return fmt.Errorf("cannot read the answer of hookd at %s: %w", c.path, err)
 		case answer.Error != "":
 			return remoteError(answer)
 		}
@@ -49,6 +73,24 @@ func Call(ctx context.Context, path, method string, parameters any, more bool, e
 			return err
 		}
 	}
+}
+
+func (c *Conversation) ask(method string, parameters any, more bool) error {
+	text, err := encode(parameters)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnasked, err)
+	}
+	message, err := encode(call{Method: method, Parameters: text, More: more})
+	if err == nil && len(message) >= maxRequest {
+		err = fmt.Errorf("a message of more than %d bytes", maxRequest)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnasked, err)
+	}
+	if n, err := c.conn.Write(append(message, 0)); n <= len(message) {
+		return fmt.Errorf("%w: %w", ErrUnasked, err)
+	}
+	return nil
 }
 
 func remoteError(r reply) error {
