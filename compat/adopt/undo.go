@@ -1,0 +1,91 @@
+package adopt
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"hookd/events"
+)
+
+// Undo takes back what the record of a system lists and is still as it was made, last things first, and says each; dry
+// only says it. A system that is not adopted is no fault.
+func (h Host) Undo(name string, dry bool, say func(string)) error {
+	r, err := h.Read(name)
+	if err != nil || r == nil {
+		return err
+	}
+	for _, c := range slices.Backward(r.Changes) {
+		if why := h.keep(c, *r, dry); why != "" {
+			say(why)
+			continue
+		}
+		if err := h.take(c, dry); err != nil {
+			return fmt.Errorf("cannot undo the adoption of %s: %w", name, err)
+		}
+		say(h.tellBack(c, !dry))
+	}
+	return h.removeRecord(name, dry, say)
+}
+
+// keep says why a change is not taken back.
+func (h Host) keep(c Change, r Record, dry bool) string {
+	path := events.Show(h.at(c.where()))
+	if other := h.sharedBy(c, r.System); other != "" {
+		return fmt.Sprintf("left %s: the adoption of %s needs it", path, other)
+	}
+	now, what := h.look(c)
+	switch {
+	case c.Kind == Stop && (h.Systemctl == nil || now == absent):
+		return "left " + c.Path + " as it is"
+	case c.Kind == Stop:
+		return ""
+	case now == absent:
+		return path + " is gone already"
+	case now == foreign:
+		return fmt.Sprintf("left %s alone: it %s, and not hookd's", path, what)
+	case c.Kind == Directory && !h.empty(c.Path, r, dry):
+		return "left the directory " + path + ": it is not empty"
+	}
+	return ""
+}
+
+// empty says whether nothing is in a directory; dry, nothing but what would be gone by then.
+func (h Host) empty(dir string, r Record, dry bool) bool {
+	entries, err := os.ReadDir(h.at(dir))
+	left := slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !dry || !slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Path == filepath.Join(dir, e.Name()) })
+	})
+	return err == nil && !left
+}
+
+// take takes a change back.
+func (h Host) take(c Change, dry bool) error {
+	switch {
+	case dry:
+		return nil
+	case c.Kind == Stop:
+		return h.Systemctl("start", c.Path)
+	}
+	err := os.Remove(h.at(c.where()))
+	if c.Kind == Mask && err == nil {
+		err = h.reload()
+	}
+	return err
+}
+
+func (h Host) removeRecord(name string, dry bool, say func(string)) error {
+	path := h.recordPath(name)
+	if dry {
+		say("would remove the record " + events.Show(path))
+		return nil
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("cannot remove the record of %s: %w", name, err)
+	}
+	say("removed the record " + events.Show(path))
+	return nil
+}
