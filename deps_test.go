@@ -25,6 +25,7 @@ var floorPlan = map[string]room{
 	"compat/adopt":          {[]string{"compat", "events"}, nil},
 	"compat/ere":            {},
 	"compat/runparts":       {[]string{"compat/ere"}, nil},
+	"compat/legacy":         {[]string{"compat", "events"}, nil},
 	"events/paths":          {[]string{"events"}, []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"events/rtnl":           {[]string{"events"}, []string{"github.com/vishvananda/netlink", "golang.org/x/sys"}},
 	"hookspec":              {[]string{"compat", "events", "internal/unitfile"}, []string{"golang.org/x/sys"}},
