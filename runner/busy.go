@@ -55,7 +55,7 @@ func (r *Runner) meet(run *run) {
 		for _, old := range slices.Clone(r.busy[now.instance()]) {
 			r.yields(old, now)
 		}
-		r.busy[now.instance()] = append(r.busy[now.instance()], now)
+		r.busy[now.instance()] = line(r.busy[now.instance()], now)
 		if len(now.job().Hook.Instance) > 0 {
 			r.boundInstance(now.instance())
 		}
@@ -92,7 +92,8 @@ func (r *Runner) boundInstance(key instance) {
 		}
 	}
 	if len(waiting) > perQueue {
-		r.endJob(waiting[0], JobReport{Result: Limited, Reason: fmt.Sprintf("more than %d events wait for this instance", perQueue)})
+		oldest := slices.MinFunc(waiting, func(a, b ref) int { return a.run.n - b.run.n })
+		r.endJob(oldest, JobReport{Result: Limited, Reason: fmt.Sprintf("more than %d events wait for this instance", perQueue)})
 	}
 }
 

@@ -37,7 +37,7 @@ func (r *Runner) enter(plan hookspec.Plan, in entry) *run {
 	}
 	if in.wait {
 		run.reply = make(chan Progress, len(run.jobs)+2)
-		run.waits = !in.report
+		run.waits, run.nested = !in.report, len(plan.Event.Cause) > 0
 		run.reply <- Progress{Run: run.id, Steps: r.guided(run, plan, in)}
 	}
 	if in.late != LateLimited {
@@ -92,7 +92,7 @@ func (r *Runner) queue(run *run) {
 		return
 	}
 	r.meet(run)
-	for _, subject := range run.event.Subjects() {
+	for _, subject := range run.subjects() {
 		r.queues[subject] = append(r.queues[subject], run)
 		r.bound(subject)
 	}
@@ -119,7 +119,7 @@ func (r *Runner) bound(subject string) {
 
 // tryFirst notes when a run stands first in the queues of all its subjects.
 func (r *Runner) tryFirst(run *run) {
-	for _, subject := range run.event.Subjects() {
+	for _, subject := range run.subjects() {
 		if q := r.queues[subject]; len(q) == 0 || q[0] != run {
 			return
 		}
@@ -173,8 +173,9 @@ func (r *Runner) advance(run *run, behind bool) {
 		return
 	}
 	run.settle()
+	r.disentangle(run)
 	for _, i := range run.ready(perRun, func(i int) bool { return run.lets(i) && r.may(ref{run, i}) }) {
-		if behind || r.running == perRunner || r.ended {
+		if r.ended || !run.nested && (behind || r.running >= perRunner) {
 			r.hunger(run)
 			break
 		}
@@ -204,7 +205,7 @@ func (r *Runner) endRun(run *run) {
 		return
 	}
 	run.closed = true
-	for _, subject := range run.event.Subjects() {
+	for _, subject := range run.subjects() {
 		r.queues[subject] = without(r.queues[subject], run)
 		if len(r.queues[subject]) == 0 {
 			delete(r.queues, subject)
@@ -217,7 +218,7 @@ func (r *Runner) endRun(run *run) {
 		run.reply <- Progress{Run: run.id, Ended: &report}
 	}
 	r.note(Record{Kind: recordOver, Run: run.id})
-	for _, subject := range run.event.Subjects() {
+	for _, subject := range run.subjects() {
 		if q := r.queues[subject]; len(q) > 0 {
 			r.tryFirst(q[0])
 		}

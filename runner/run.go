@@ -102,6 +102,7 @@ type run struct {
 	aborted  string        // the hook whose failure ended the run
 	reply    chan Progress // nil when nobody waits; holds all that can come
 	waits    bool          // it is for who waits, and is given up with them
+	nested   bool          // a job of ours waits for it, and so it for nothing that might wait for that job
 	guide    *guide        // nil: all of it may begin
 }
 

@@ -217,7 +217,7 @@ func (r *Runner) all() []*run {
 	var out []*run
 	for subject, q := range r.queues {
 		for _, run := range q {
-			if run.event.Subject == subject {
+			if run.subjects()[0] == subject {
 				out = append(out, run)
 			}
 		}

@@ -107,11 +107,19 @@ func Signal(pid int, start uint64, s unix.Signal) {
 
 // Carries says whether a process was given a variable, NAME=value, in its environment and left it there.
 func Carries(pid int, variable string) bool {
+	name, value, _ := strings.Cut(variable, "=")
+	given, there := Variable(pid, name)
+	return there && given == value
+}
+
+// Variable is a variable of the environment that a process was given, if it has left it there. Of several the first counts, as
+// for getenv(3).
+func Variable(pid int, name string) (value string, there bool) {
 	env, _ := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 	for v := range bytes.SplitSeq(env, []byte{0}) {
-		if string(v) == variable {
-			return true
+		if value, there := strings.CutPrefix(string(v), name+"="); there {
+			return value, true
 		}
 	}
-	return false
+	return "", false
 }

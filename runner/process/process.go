@@ -49,6 +49,8 @@ type grouper interface {
 	describe() string
 	// find finds the processes of a job of a hookd that is dead.
 	find(run, hook string) group
+	// owner is the job that a process belongs to; empty when it knows none.
+	owner(pid int) (run, hook string)
 	// close takes away what is not used any more.
 	close()
 }

@@ -63,6 +63,7 @@ type daemon struct {
 	exec    *process.Executor
 	runner  *runner.Runner
 
+	guides     guides
 	supervisor runner.Supervisor
 	units      unitStates // nil where systemd does not supervise
 	facts      *facts
@@ -96,7 +97,7 @@ func run(ctx context.Context, c config, trust hookspec.Trust, log *slog.Logger, 
 	}
 	defer exec.Close()
 	d := &daemon{config: c, hup: hup, trust: trust, log: log, trouble: &trouble{log: log, now: map[string]string{}}, since: time.Now(), exec: exec,
-		reloads: make(chan chan reloaded), told: map[string]bool{}, places: make(chan struct{}, maxPatient)}
+		reloads: make(chan chan reloaded), told: map[string]bool{}, places: make(chan struct{}, maxPatient), guides: guides{runs: map[int]string{}}}
 	closeState, set, err := d.restore()
 	if err != nil {
 		return err

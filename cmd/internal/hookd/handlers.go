@@ -93,11 +93,10 @@ func (d *daemon) emit(ctx context.Context, r *control.Request) (any, error) {
 	if err := r.Decode(&req); err != nil {
 		return nil, err
 	}
-	e, err := events.New(req.Event, given(req.Parameters))
+	e, err := d.made(ctx, r, events.SourceEmit, req.Event, req.Parameters)
 	if err != nil {
-		return nil, control.Errorf(control.ErrRequest, "%s", err)
+		return nil, err
 	}
-	e.Source, e.Time = events.SourceEmit, time.Now()
 	switch {
 	case req.DryRun:
 		set, err := d.runner.Set(ctx)
@@ -112,6 +111,17 @@ func (d *daemon) emit(ctx context.Context, r *control.Request) (any, error) {
 		return d.await(ctx, r, e)
 	}
 	return control.EmitReply{}, d.runner.Submit(ctx, e)
+}
+
+// made is the event that a client makes, with the jobs of ours that led to it.
+func (d *daemon) made(ctx context.Context, r *control.Request, source, name string, params []control.EmitParam) (events.Event, error) {
+	e, err := events.New(name, given(params))
+	if err != nil {
+		return e, control.Errorf(control.ErrRequest, "%s", err)
+	}
+	e.Source, e.Time = source, time.Now()
+	e.Cause, err = d.within(ctx, r.Peer)
+	return e, err
 }
 
 func given(list []control.EmitParam) []events.Param {

@@ -3,7 +3,6 @@ package hookd
 import (
 	"context"
 	"errors"
-	"time"
 
 	"hookd/events"
 	"hookd/internal/control"
@@ -24,17 +23,21 @@ func (d *daemon) report(ctx context.Context, r *control.Request) (any, error) {
 	if len(req.Scripts) > 0 && !r.Stream { // it could never let anything begin
 		return nil, &control.Error{Name: control.ErrExpectedMore}
 	}
-	e, err := events.New(req.Event, given(req.Parameters))
+	e, err := d.made(ctx, r, events.SourceShim, req.Event, req.Parameters)
 	if err != nil {
-		return nil, control.Errorf(control.ErrRequest, "%s", err)
+		return nil, err
 	}
-	e.Source, e.Time = events.SourceShim, time.Now()
 	var scripts []string
 	for _, s := range req.Scripts {
 		scripts = append(scripts, string(s))
 	}
 	var last control.ReportReply
+	forget := func() {}
+	defer func() { forget() }()
 	err = d.runner.SubmitReport(ctx, e, scripts, func(p runner.Progress) error {
+		if len(scripts) > 0 && p.Job == nil && p.Ended == nil { // the first answer
+			forget = d.guides.add(int(r.Peer.PID), p.Run)
+		}
 		reply := control.ReportReply{Run: p.Run, Steps: p.Steps, Job: p.Job, Ended: p.Ended}
 		if p.Ended != nil {
 			last = reply

@@ -1,0 +1,81 @@
+package hookd
+
+import (
+	"context"
+	"os"
+	"sync"
+
+	"hookd/events"
+	"hookd/internal/control"
+	"hookd/internal/procs"
+	"hookd/runner"
+)
+
+// maxParents is how far up we look for a job: deeper trees are nobody's.
+const maxParents = 64
+
+// within is the chain of jobs that led to what a process asks: the process belongs to a job of ours, or to a script that the guide
+// of a run has started (failures: R9). The control group tells, or else the environment, which a process can write itself: so it
+// counts only where a job runs that has that name, and only root and our own user get this far. ifup(8) starts its scripts with an
+// environment of their own, so all that led to a process are asked.
+func (d *daemon) within(ctx context.Context, peer control.Peer) ([]events.Cause, error) {
+	line := ancestors(int(peer.PID))
+	for _, find := range []func(pid int) (run, hook string){d.guides.of, d.exec.Owner, owner} {
+		for _, pid := range line {
+			run, hook := find(pid)
+			if run == "" {
+				continue
+			}
+			if chain, err := d.runner.Within(ctx, events.Cause{Run: run, Hook: hook}); err != nil || chain != nil {
+				return chain, err
+			}
+		}
+	}
+	return nil, nil
+}
+
+// owner reads what a job has in its environment.
+func owner(pid int) (run, hook string) {
+	run, _ = procs.Variable(pid, "HOOK_RUN")
+	hook, _ = procs.Variable(pid, "HOOK_NAME")
+	return run, hook
+}
+
+// guides are the processes that guide runs. What they start are the scripts between the hooks.
+type guides struct {
+	mu   sync.Mutex
+	runs map[int]string
+}
+
+// add notes a process as long as it guides a run.
+func (g *guides) add(pid int, run string) (remove func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.runs[pid] = run
+	return func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		if g.runs[pid] == run {
+			delete(g.runs, pid)
+		}
+	}
+}
+
+// of is the run that a process guides, as a cause.
+func (g *guides) of(pid int) (run, hook string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := runner.Script(g.runs[pid])
+	return c.Run, c.Hook
+}
+
+// ancestors are a process, its parent, and so on until us.
+func ancestors(pid int) []int {
+	var line []int
+	for pid > 1 && pid != os.Getpid() && len(line) < maxParents {
+		line = append(line, pid)
+		p, _ := procs.Of(pid)
+		pid = p.Parent
+	}
+	return line
+}
