@@ -20,6 +20,9 @@ var ErrNobody = errors.New("no hookd listens")
 // ErrUnasked says that hookd has not got a request: it cannot have done anything about it, and never will.
 var ErrUnasked = errors.New("hookd was not asked")
 
+// askLimit is how long hookd may take to read a request.
+const askLimit = 10 * time.Second
+
 // Call asks the hookd at path one thing. Each answer goes to each; with more there may be any number of them.
 func Call(ctx context.Context, path, method string, parameters any, more bool, each func(json.RawMessage) error) error {
 	c, err := Dial(ctx, path)
@@ -46,12 +49,33 @@ func Dial(ctx context.Context, path string) (*Conversation, error) {
 	return &Conversation{path, c, bufio.NewReader(c)}, nil
 }
 
+// Greet begins a conversation with a hookd that answers within the limit. Until it has sent a report, whoever greets may go
+// away again and do by itself what hookd would have done.
+func Greet(ctx context.Context, path string, limit time.Duration) (*Conversation, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	c, err := Dial(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	err = c.Call(ctx, MethodHello, nil, false, func(raw json.RawMessage) error { return json.Unmarshal(raw, &Hello{}) })
+	if ctx.Err() != nil { // also when the answer came in the last moment: the deadline may hit the next call
+		err = fmt.Errorf("hookd at %s does not answer", path)
+	}
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	return c, nil
+}
+
 // Close ends the conversation.
 func (c *Conversation) Close() { c.conn.Close() }
 
 // Call asks one thing, as the function of this name. When ctx has ended the conversation is good for nothing more. The error
 // is ErrUnasked when hookd has not got the whole request, which ends with its last byte.
 func (c *Conversation) Call(ctx context.Context, method string, parameters any, more bool, each func(json.RawMessage) error) error {
+	c.conn.SetWriteDeadline(time.Now().Add(askLimit))
 	stop := context.AfterFunc(ctx, func() { c.conn.SetDeadline(time.Now()) })
 	defer stop()
 	if err := c.ask(method, parameters, more); err != nil {

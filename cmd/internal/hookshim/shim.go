@@ -1,0 +1,183 @@
+package hookshim
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"hookd/compat"
+	"hookd/events"
+	"hookd/hookspec"
+	"hookd/internal/control"
+)
+
+// place says where things are. Only flags change it, never the environment.
+type place struct {
+	socket string
+	hooks  []string // directories
+	root   string   // below which adopted directories and their records lie
+	trust  hookspec.Trust
+}
+
+func standard() place {
+	return place{socket: filepath.Join(stateDir, control.SocketName), hooks: hookspec.HookDirs(), trust: hookspec.TrustOf()}
+}
+
+// stateDir is that of the hookd of the system.
+const stateDir = "/run/hookd"
+
+// greeting is how long a hookd may take to answer the first word.
+const greeting = 2 * time.Second
+
+// shim is one call by an old system.
+type shim struct {
+	place
+	system  compat.System
+	phase   compat.Phase
+	args    []string // as a script gets them
+	environ []string
+	err     io.Writer
+}
+
+// flags takes the flags before the mode, which are for tests.
+func (p *place) flags(args []string) ([]string, error) {
+	for len(args) > 0 && strings.HasPrefix(args[0], "--") {
+		name, value, has := strings.Cut(args[0], "=")
+		rest := args[1:]
+		if !has && len(rest) > 0 {
+			value, rest = rest[0], rest[1:]
+		}
+		switch name {
+		case "--socket":
+			p.socket = value
+		case "--hooks":
+			p.hooks = strings.Split(value, ":")
+		case "--root":
+			p.root = filepath.Clean(value)
+		default:
+			return nil, fmt.Errorf("unknown flag %s", events.Show(name))
+		}
+		if value == "" {
+			return nil, fmt.Errorf("%s needs a value", name)
+		}
+		args = rest
+	}
+	return args, nil
+}
+
+// linked is the shim that a link in an old directory makes of the program: it is called by the path of the link.
+func linked(called string) (compat.System, compat.Phase, bool) {
+	if !strings.Contains(called, "/") || base(called) == "hookshim" {
+		return compat.System{}, compat.Phase{}, false
+	}
+	return compat.ForDirectory(filepath.Dir(called))
+}
+
+// outright finds the system of a command line, and what a script of it would get.
+func outright(words []string) (s compat.System, p compat.Phase, args []string, err error) {
+	s, known := compat.Find(words[0])
+	args = words[1:]
+	switch {
+	case !known:
+		return s, p, nil, fmt.Errorf("%s is no mode and no old system", events.Show(words[0]))
+	case s.Word != "":
+		return s, p, args, nil
+	case len(s.Phases) == 1:
+		return s, s.Phases[0], args, nil
+	case len(args) == 0:
+		return s, p, nil, fmt.Errorf("%s needs the phase (%s)", s.Name, phases(s))
+	}
+	if p, known = s.ForWord(args[0]); !known {
+		return s, p, nil, fmt.Errorf("%s has no phase %s (%s)", s.Name, events.Show(args[0]), phases(s))
+	}
+	return s, p, args[1:], nil
+}
+
+func phases(s compat.System) string {
+	var words []string
+	for _, p := range s.Phases {
+		words = append(words, strings.TrimPrefix(p.Event, s.Family+"."))
+	}
+	return strings.Join(words, ", ")
+}
+
+// run tells of the event, waits for its hooks and returns the exit status.
+func (s *shim) run() int {
+	ctx, stop := untilSignal()
+	defer stop()
+	e, err := s.event()
+	if err != nil {
+		s.say("nothing runs: %s", err)
+		return 0
+	}
+	c, err := control.Greet(ctx, s.socket, greeting)
+	if err == nil {
+		var aborted bool
+		aborted, err = s.report(ctx, c, e)
+		c.Close()
+		if err == nil || !errors.Is(err, control.ErrUnasked) {
+			s.lost(e, err)
+			return s.status(e, aborted)
+		}
+	}
+	s.alone(err)
+	return s.status(e, s.local(ctx, e))
+}
+
+func (s *shim) event() (events.Event, error) {
+	e, err := s.system.Event(s.phase, s.args, s.environ)
+	e.Time = time.Now()
+	return e, err
+}
+
+// untilSignal ends with a signal that would end the program. A reader of our messages who is gone does not end it: the old
+// system would take that for a failure.
+func untilSignal() (context.Context, func()) {
+	signal.Notify(make(chan os.Signal, 1), unix.SIGPIPE) // caught and dropped; ignored it would be for hooks, too
+	return signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
+}
+
+// alone says why the oneshots run here, where that is worth a line.
+func (s *shim) alone(why error) {
+	if !errors.Is(why, control.ErrNobody) {
+		s.say("the oneshots run here: %s", why)
+	}
+}
+
+// lost says that nobody will tell how it went.
+func (s *shim) lost(e events.Event, why error) {
+	if why != nil {
+		s.say("what became of the hooks of %s is in hookctl history: %s", e.Name, why)
+	}
+}
+
+// report tells hookd of the event, and what hookd answers to the administrator.
+func (s *shim) report(ctx context.Context, c *control.Conversation, e events.Event) (aborted bool, err error) {
+	err = c.Call(ctx, control.MethodReport, reportOf(e, nil), true, func(raw jsonText) error {
+		r, err := reportReply(raw)
+		if r.Job != nil {
+			s.job(*r.Job)
+		}
+		if r.Ended != nil {
+			aborted = r.Ended.Aborted
+		}
+		return err
+	})
+	return aborted, err
+}
+
+// status is 0 but for a veto: in the run around all interfaces there is none, as it would keep lo down at boot.
+func (s *shim) status(e events.Event, aborted bool) int {
+	if name, _ := e.Get("interface"); aborted && s.phase.Veto && name != "--all" {
+		return 1
+	}
+	return 0
+}

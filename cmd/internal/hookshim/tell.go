@@ -1,0 +1,74 @@
+package hookshim
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"hookd/events"
+	"hookd/internal/control"
+	"hookd/runner"
+)
+
+type jsonText = json.RawMessage
+
+// say is a line for the administrator.
+func (s *shim) say(format string, args ...any) {
+	fmt.Fprintf(s.err, "hookshim: %s\n", fmt.Sprintf(format, args...))
+}
+
+// job tells of one that did not do what it was for.
+func (s *shim) job(j runner.JobReport) {
+	bad := []runner.Result{runner.Failed, runner.TimedOut, runner.Canceled, runner.Interrupted}
+	if !slices.Contains(bad, j.Result) {
+		return
+	}
+	line := j.Hook + ": " + string(j.Result)
+	if j.Reason != "" {
+		line += ", " + printable(j.Reason)
+	}
+	if first := firstLine(string(j.Output)); first != "" {
+		line += ": " + first
+	}
+	s.say("%s", line)
+}
+
+// firstLine is the first line of an output that is not blank, cut where nobody reads on.
+func firstLine(output string) string {
+	for line := range strings.SplitSeq(output, "\n") {
+		line = strings.TrimSpace(line)
+		if len(line) > 200 {
+			line = line[:200] + " …"
+		}
+		if line != "" {
+			return printable(line)
+		}
+	}
+	return ""
+}
+
+// printable leaves blanks and quotes as they are, and shows what a terminal would not.
+func printable(text string) string {
+	shown := events.Show("x " + text) // quoted for its blank
+	return strings.ReplaceAll(strings.ReplaceAll(shown[3:len(shown)-1], `\"`, `"`), `\\`, `\`)
+}
+
+// reportOf is what is told of an event.
+func reportOf(e events.Event, scripts []string) control.ReportRequest {
+	r := control.ReportRequest{Event: e.Name, Parameters: []control.EmitParam{}}
+	for _, p := range e.Params {
+		r.Parameters = append(r.Parameters, control.EmitParam{Key: p.Key, Value: events.Bytes(p.Value)})
+	}
+	for _, name := range scripts {
+		r.Scripts = append(r.Scripts, events.Bytes(name))
+	}
+	return r
+}
+
+func reportReply(raw jsonText) (r control.ReportReply, err error) {
+	if err := json.Unmarshal(raw, &r); err != nil {
+		return control.ReportReply{}, fmt.Errorf("cannot read the answer of hookd: %w", err)
+	}
+	return r, nil
+}
