@@ -5,34 +5,56 @@ import (
 	"fmt"
 	"io"
 
+	"hookd/compat"
 	"hookd/runner/monitor"
 )
 
-const usage = `Usage: hookshim monitor
+const usage = `Usage: hookshim SYSTEM [PHASE] [ARGUMENT...]
        hookshim run-parts [OPTION]... DIRECTORY...
+       hookshim monitor
 
-Watch over one service, where systemd does not run. hookd starts this.
+Tell hookd what an old system does, and wait for the hooks: SYSTEM is ifupdown,
+ppp, dhclient, networkmanager, networkd-dispatcher or system-sleep. A link in a
+directory of that system does the same.
 Run the scripts of directories, as run-parts(8) does; so does a hookshim
 that is called run-parts.
+Watch over one service, where systemd does not run. hookd starts this.
+
+Flags before SYSTEM, for tests: --socket PATH, --hooks DIRECTORY[:DIRECTORY...]
 `
 
 // Main runs a mode and returns the exit status: 2 for a wrong command line. The first argument is the name it was called by.
+// What an old system hands over is never wrong.
 func Main(args []string, stdout, stderr io.Writer) int {
+	if len(args) == 0 {
+		args = []string{"hookshim"}
+	}
 	if called, found := asRunParts(args); found {
 		return runParts(called)
 	}
-	mode := ""
-	if len(args) == 2 {
-		mode = args[1]
+	at := standard()
+	if system, phase, found := linked(args[0]); found {
+		return newShim(at, system, phase, args[1:], stderr).run()
 	}
-	switch mode {
-	case "monitor":
+	words, err := at.flags(args[1:])
+	switch {
+	case err != nil || len(words) == 0:
+	case len(words) == 1 && words[0] == "monitor":
 		return monitor.Serve(stderr)
-	case "enter": // what a monitor starts, to become the program of its service
+	case len(words) == 1 && words[0] == "enter": // what a monitor starts, to become the program of its service
 		return monitor.Enter()
-	case "--help", "-h":
+	case words[0] == "--help", words[0] == "-h":
 		fmt.Fprint(stdout, usage)
 		return 0
+	default:
+		var system compat.System
+		var phase compat.Phase
+		if system, phase, words, err = outright(words); err == nil {
+			return newShim(at, system, phase, words, stderr).run()
+		}
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "hookshim: %s\n", err)
 	}
 	fmt.Fprint(stderr, usage)
 	return 2

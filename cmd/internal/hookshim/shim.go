@@ -47,9 +47,13 @@ type shim struct {
 	err     io.Writer
 }
 
+func newShim(at place, s compat.System, p compat.Phase, args []string, stderr io.Writer) *shim {
+	return &shim{place: at, system: s, phase: p, args: args, environ: os.Environ(), err: stderr}
+}
+
 // flags takes the flags before the mode, which are for tests.
 func (p *place) flags(args []string) ([]string, error) {
-	for len(args) > 0 && strings.HasPrefix(args[0], "--") {
+	for len(args) > 0 && strings.HasPrefix(args[0], "--") && args[0] != "--help" {
 		name, value, has := strings.Cut(args[0], "=")
 		rest := args[1:]
 		if !has && len(rest) > 0 {

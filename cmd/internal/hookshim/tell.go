@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"hookd/events"
@@ -48,10 +49,10 @@ func firstLine(output string) string {
 	return ""
 }
 
-// printable leaves blanks and quotes as they are, and shows what a terminal would not.
+// printable shows what a terminal would not.
 func printable(text string) string {
-	shown := events.Show("x " + text) // quoted for its blank
-	return strings.ReplaceAll(strings.ReplaceAll(shown[3:len(shown)-1], `\"`, `"`), `\\`, `\`)
+	shown := strconv.Quote(text)
+	return strings.ReplaceAll(shown[1:len(shown)-1], `\"`, `"`)
 }
 
 // reportOf is what is told of an event.

@@ -1,0 +1,125 @@
+package hookshim
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"hookd/events"
+	"hookd/hookspec"
+	"hookd/runner"
+	"hookd/runner/process"
+)
+
+// here runs oneshots in this process, where no hookd does. Old scripts run in this process, too: what hooks need of it is there
+// only while they run.
+type here struct {
+	*shim
+	set   *hookspec.Set
+	exec  *process.Executor // while hooks run
+	ended chan struct{}
+	stop  context.CancelFunc
+	run   *runner.Runner
+}
+
+// local runs the oneshots of an event, and tells of everything that takes a hookd.
+func (s *shim) local(ctx context.Context, e events.Event) (aborted bool) {
+	h, e := s.here(ctx, e)
+	if h == nil {
+		return false
+	}
+	defer h.close()
+	if err := h.open(); err != nil {
+		s.say("no hook runs: %s", err)
+		return false
+	}
+	defer h.shut()
+	err := h.run.SubmitReport(context.WithoutCancel(ctx), e, nil, func(p runner.Progress) error {
+		if p.Job != nil {
+			h.ran(*p.Job)
+		}
+		if p.Ended != nil {
+			aborted = p.Ended.Aborted
+		}
+		return nil
+	})
+	if err != nil {
+		s.say("the hooks of %s: %s", e.Name, err)
+	}
+	return aborted
+}
+
+// here is nil where nothing runs for the event. The event is told what led to it.
+func (s *shim) here(ctx context.Context, e events.Event) (*here, events.Event) {
+	set := hookspec.Load(hookspec.Options{Hooks: s.hooks, Trust: s.trust, Accounts: hookspec.Host{}}, nil)
+	if n := set.Hard(); n > 0 {
+		s.say("faults in the hook files: %d (hookctl check)", n)
+	}
+	e.Cause = ancestors()
+	plan := set.Plan(e)
+	s.notHere(plan)
+	if !slices.ContainsFunc(plan.Jobs, func(j hookspec.Job) bool { return !j.Hook.Service }) {
+		return nil, e
+	}
+	h := &here{shim: s, set: set, ended: make(chan struct{})}
+	h.run = runner.New(h, quiet{}, set, runner.Options{Facts: files{}})
+	running, stop := context.WithCancel(ctx)
+	h.stop = stop
+	go func() { h.run.Run(running); close(h.ended) }() // until close
+	return h, e
+}
+
+func (h *here) close() {
+	h.stop()
+	<-h.ended
+}
+
+// notHere tells of what only a hookd does.
+func (s *shim) notHere(p hookspec.Plan) {
+	for _, j := range p.Jobs {
+		if j.Hook.Service {
+			s.say("hookd does not run: the service %s is not started", j.Hook.Name)
+		}
+	}
+	for _, j := range p.Settling {
+		s.say("hookd does not run: %s, which waits for its Settle=, does not run either", j.Hook.Name)
+	}
+}
+
+// ran tells of a job that did not do what it was for, also for want of a hookd.
+func (h *here) ran(j runner.JobReport) {
+	if j.Result == runner.Skipped && strings.HasSuffix(j.Reason, unknown) {
+		h.say("%s: skipped, %s", j.Hook, printable(j.Reason))
+	}
+	h.job(j)
+}
+
+// open makes this process one that runs hooks.
+func (h *here) open() (err error) {
+	h.exec, err = process.New(h.trust)
+	return err
+}
+
+func (h *here) shut() { h.exec.Close() }
+
+// Execute implements runner.Executor. A hook runs only between open and shut.
+func (h *here) Execute(ctx context.Context, t runner.Task) runner.JobReport {
+	if h.exec == nil {
+		return runner.JobReport{Result: runner.Failed, Reason: errNotOpen.Error()}
+	}
+	return h.exec.Execute(ctx, t)
+}
+
+// Clear implements runner.Executor. There is no earlier hookd whose jobs could be left.
+func (h *here) Clear(context.Context, runner.Task) {}
+
+var errNotOpen = errors.New("no hook may run now")
+
+// quiet hears nothing: who waits is told it all.
+type quiet struct{}
+
+func (quiet) Arrived(runner.Arrival)                          {}
+func (quiet) JobEnded(events.Event, string, runner.JobReport) {}
+func (quiet) RunEnded(runner.RunReport)                       {}
+func (quiet) Missed(runner.ServiceID, string)                 {}
