@@ -112,9 +112,10 @@ func (a *app) build() *cli.App {
 		},
 		Commands: []*cli.Command{
 			{Name: "list", Usage: "list hooks", Action: a.args(0, 0, a.list), Flags: []cli.Flag{
-				&cli.BoolFlag{Name: "all", Usage: "also files that are masked, overridden, refused or ignored, and why"}}},
+				&cli.BoolFlag{Name: "all", Usage: "also files that are masked, overridden, refused or ignored, and why, and old scripts"}, rootFlag()}},
 			{Name: "show", Usage: "show a hook and where each key was set", ArgsUsage: "NAME", Action: a.args(1, 1, a.show)},
-			{Name: "check", Usage: "find every fault and doubt", ArgsUsage: "[PATH…]", Action: a.args(0, many, a.check)},
+			{Name: "check", Usage: "find every fault and doubt", ArgsUsage: "[PATH…]", Action: a.args(0, many, a.check), Flags: []cli.Flag{
+				&cli.BoolFlag{Name: "legacy", Usage: "old scripts in place of hooks"}, rootFlag()}},
 			{Name: "test", Usage: "show what an event would run, and why other hooks would not", ArgsUsage: "EVENT [key=value…]",
 				Action: a.args(1, many, a.test), Flags: []cli.Flag{
 					&cli.BoolFlag{Name: "run", Usage: "run it here and now"}}},
@@ -146,6 +147,10 @@ func (a *app) build() *cli.App {
 	return app
 }
 
+func rootFlag() cli.Flag {
+	return &cli.StringFlag{Name: "root", Usage: "of the system below `DIR`"}
+}
+
 const many = 1 << 20
 
 // args guards an action against too few and too many arguments.
@@ -167,6 +172,9 @@ func (a *app) options(c *cli.Context) hookspec.Options {
 	o.NeedHooks, o.NeedPolicies = len(o.Hooks) > 0, len(o.Policies) > 0
 	if len(o.Hooks) == 0 {
 		o.Hooks = hookspec.HookDirs()
+		for i := range o.Hooks {
+			o.Hooks[i] = below(c, o.Hooks[i])
+		}
 	}
 	if len(o.Policies) == 0 {
 		o.Policies = hookspec.PolicyDirs()

@@ -25,6 +25,16 @@ type listed struct {
 	Path     events.Bytes `json:"path"`
 	State    string       `json:"state"`
 	Reason   events.Bytes `json:"reason,omitempty"`
+
+	// Of old scripts.
+	System   string         `json:"system,omitempty"`
+	When     string         `json:"when,omitempty"`
+	Order    int            `json:"order,omitempty"`
+	Notes    []events.Bytes `json:"notes,omitempty"`
+	Adopted  bool           `json:"adopted,omitempty"`
+	Expected bool           `json:"expected,omitempty"`
+
+	shown, known string // what becomes of it, in words; its path on the host
 }
 
 func (a *app) list(c *cli.Context) error {
@@ -35,9 +45,32 @@ func (a *app) list(c *cli.Context) error {
 			rows = append(rows, describe(set, e))
 		}
 	}
-	if c.Bool("json") {
-		return a.json(rows)
+	old, err := a.oldList(c)
+	if err != nil {
+		return err
 	}
+	if c.Bool("json") {
+		return a.json(append(rows, old...))
+	}
+	a.hookTable(c, rows)
+	if len(old) > 0 {
+		fmt.Fprintln(a.out)
+		a.oldTable(c, old)
+	}
+	a.tellRest(c, set)
+	return nil
+}
+
+// oldList is what list --all shows besides hooks.
+func (a *app) oldList(c *cli.Context) ([]listed, error) {
+	if !c.Bool("all") {
+		return nil, nil
+	}
+	entries, err := a.oldScripts(c)
+	return oldRows(c, entries), err
+}
+
+func (a *app) hookTable(c *cli.Context, rows []listed) {
 	table := [][]string{{"NAME", "TYPE", "ON", "ORDER", "FILE", "STATE"}}
 	for _, r := range rows {
 		state := a.paint(c, colorOf(r.State), r.State)
@@ -47,8 +80,6 @@ func (a *app) list(c *cli.Context) error {
 		table = append(table, []string{events.Show(string(r.Name)), r.Type, r.when(), r.order(), events.Show(string(r.Path)), state})
 	}
 	a.table(table)
-	a.tellRest(c, set)
-	return nil
 }
 
 // tellRest says on standard error what the list does not show.
@@ -182,6 +213,12 @@ type fault struct {
 }
 
 func (a *app) check(c *cli.Context) error {
+	switch {
+	case c.Bool("legacy"):
+		return a.checkLegacy(c)
+	case c.String("root") != "":
+		return usagef("check takes --root with --legacy only")
+	}
 	set, err := a.checked(c)
 	if err != nil {
 		return err
