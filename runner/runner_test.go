@@ -24,6 +24,7 @@ type act struct {
 	takes  time.Duration
 	result Result
 	times  int // after so many times it is done
+	do     func(context.Context, Task)
 }
 
 // stage is an executor and observer that plays a script and writes down what happens.
@@ -72,6 +73,9 @@ func (s *stage) Execute(ctx context.Context, t Task) JobReport {
 	defer s.count(-1)
 	defer s.note("-%s %s", t.Job.Hook.Name, t.Job.Instance)
 	act := s.script[t.Job.Hook.Name]
+	if act.do != nil {
+		act.do(ctx, t)
+	}
 	select {
 	case <-time.After(act.takes):
 	case <-ctx.Done():
