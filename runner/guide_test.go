@@ -33,8 +33,8 @@ func (th *theatre) report(t *testing.T, words string, scripts ...string) *shim {
 	go func() {
 		defer close(s.over)
 		s.err = th.runner.SubmitReport(ctx, eventOf(t, words), scripts, func(p Progress) error {
-			if s.run = p.Run; p.Steps != nil {
-				s.steps = p.Steps
+			if p.Job == nil && p.Ended == nil {
+				s.run, s.steps = p.Run, p.Steps
 			}
 			s.ended = p.Ended
 			return nil
