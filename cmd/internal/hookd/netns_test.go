@@ -40,6 +40,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && (os.Args[1] == "monitor" || os.Args[1] == "enter") {
 		os.Exit(hookshim.Main(os.Args, os.Stdout, os.Stderr))
 	}
+	if path := os.Getenv(asEmit); path != "" {
+		emitter(path)
+	}
 	if path := os.Getenv(asStranger); path != "" {
 		stranger(path)
 	}
