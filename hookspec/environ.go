@@ -2,7 +2,9 @@ package hookspec
 
 import (
 	"encoding/json"
+	"strings"
 
+	"hookd/compat"
 	"hookd/events"
 )
 
@@ -21,13 +23,27 @@ func (j Job) Environ(e events.Event, run string) []string {
 		"HOOK_SOURCE=" + e.Source,
 		"HOOK_FORMAT=1",
 	}
-	env = j.withDialect(env)
+	env = j.withNested(e, j.withDialect(env))
 	for _, p := range j.Params {
 		env = append(env, events.Variable(p.Key)+"="+p.Value)
 	}
 	for _, v := range j.Hook.Environment {
 		text, _ := v.Value.Expand(j.get)
 		env = setVariable(env, v.Name, text)
+	}
+	return env
+}
+
+// withNested tells an ifup or ifdown that the hook starts which interfaces it is started for, as ifupdown itself tells its
+// scripts: so that it does not wait for what waits for it (failures: R9).
+func (j Job) withNested(e events.Event, env []string) []string {
+	around, _ := j.get("nested")
+	if e.Family() != "ifupdown" {
+		return env
+	}
+	for _, v := range compat.Nested(around) {
+		name, value, _ := strings.Cut(v, "=")
+		env = setVariable(env, name, value)
 	}
 	return env
 }

@@ -177,6 +177,22 @@ func TestEnviron(t *testing.T) {
 	}
 }
 
+// R9, S8: an ifup in a hook learns what it is nested in, in events of ifupdown and in no others.
+func TestNestedEnviron(t *testing.T) {
+	set := setOf(t, "-- a --\nOn=ifupdown.up\nOn=user.x\nExec=/bin/true\n")
+	params := []events.Param{{Key: "nested", Value: "eth0=post-up br0=$(x)=1 LD_PRELOAD %n=\xff"}}
+	want := map[string][]string{
+		"ifupdown.up": {"IFUPDOWN_eth0=post-up", "IFUPDOWN_br0=$(x)=1", "IFUPDOWN_%n=\xff", "EVENT_NESTED=" + params[0].Value},
+		"user.x":      {"EVENT_NESTED=" + params[0].Value},
+	}
+	for name := range want {
+		e := events.Event{Name: name, Params: params}
+		if diff := cmp.Diff(want[name], set.Plan(e).Jobs[0].Environ(e, "r")[7:]); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
+
 // Dialect= gives what the old system would have given, with its PATH; Environment= comes last.
 func TestDialectEnviron(t *testing.T) {
 	set := setOf(t, "-- a --\nOn=ifupdown.up\nDialect=ifupdown\nEnvironment=PHASE=mine\nExec=/bin/true\n")
