@@ -86,7 +86,7 @@ func (c *Conversation) Call(ctx context.Context, method string, parameters any, 
 		switch err := readMessage(c.r, maxAnswer, &answer); {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, io.EOF):
+		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
 			return fmt.Errorf("hookd at %s ended the conversation", c.path)
 		case err != nil:
 			return fmt.Errorf("cannot read the answer of hookd at %s: %w", c.path, err)
@@ -112,7 +112,7 @@ func (c *Conversation) ask(method string, parameters any, more bool) error {
 		return fmt.Errorf("%w: %w", ErrUnasked, err)
 	}
 	if n, err := c.conn.Write(append(message, 0)); n <= len(message) {
-		return fmt.Errorf("%w: %w", ErrUnasked, err)
+		return fmt.Errorf("%w: %w", ErrUnasked, errors.Unwrap(err)) // its addresses are numbers
 	}
 	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"hookd/compat"
+	"hookd/hookspec"
 	"hookd/runner/monitor"
 )
 
@@ -26,13 +27,17 @@ Flags before SYSTEM, for tests: --socket PATH, --hooks DIRECTORY[:DIRECTORY...]
 // Main runs a mode and returns the exit status: 2 for a wrong command line. The first argument is the name it was called by.
 // What an old system hands over is never wrong.
 func Main(args []string, stdout, stderr io.Writer) int {
+	return trusting(args, hookspec.TrustOf(), stdout, stderr)
+}
+
+func trusting(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"hookshim"}
 	}
 	if called, found := asRunParts(args); found {
 		return runParts(called)
 	}
-	at := standard()
+	at := standard(trust)
 	if system, phase, found := linked(args[0]); found {
 		return newShim(at, system, phase, args[1:], stderr).run()
 	}

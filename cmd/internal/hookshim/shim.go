@@ -27,8 +27,8 @@ type place struct {
 	trust  hookspec.Trust
 }
 
-func standard() place {
-	return place{socket: filepath.Join(stateDir, control.SocketName), hooks: hookspec.HookDirs(), trust: hookspec.TrustOf()}
+func standard(trust hookspec.Trust) place {
+	return place{socket: filepath.Join(stateDir, control.SocketName), hooks: hookspec.HookDirs(), trust: trust}
 }
 
 // stateDir is that of the hookd of the system.

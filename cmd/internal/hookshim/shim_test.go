@@ -1,0 +1,366 @@
+package hookshim
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"hookd/cmd/internal/hookd"
+	"hookd/hookspec"
+	"hookd/internal/control"
+)
+
+// patience is how long a test waits for what must come.
+const patience = 30 * time.Second
+
+// The test binary is hookd where a link to it has that name, and hookshim under every other name but its own.
+const asDaemon = "daemon"
+
+func TestMain(m *testing.M) {
+	trust := hookspec.TrustOf()
+	trust.UIDs = append(trust.UIDs, 65534) // whom a user namespace does not know: there the owner of /usr
+	switch name := base(os.Args[0]); {
+	case name == asDaemon:
+		os.Exit(hookd.Main(os.Args[1:], trust, os.Stdout, os.Stderr))
+	case name == "dump":
+		dump()
+	case !strings.HasSuffix(name, ".test"):
+		os.Exit(trusting(os.Args, trust, os.Stdout, os.Stderr))
+	}
+	os.Exit(m.Run())
+}
+
+// dump is a hook that writes down its arguments and environment as they are, in a file of its own beside it.
+func dump() {
+	text := strings.Join(os.Args, "\x00") + "\x00\x00" + strings.Join(os.Environ(), "\x00")
+	path := filepath.Join(filepath.Dir(os.Args[0]), "dumped")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// world is a directory with hooks, links in old directories and perhaps a hookd.
+type world struct {
+	t   *testing.T
+	dir string
+}
+
+func newWorld(t *testing.T, hooks map[string]string) *world {
+	w := &world{t, t.TempDir()}
+	w.mkdir("hooks")
+	for name, text := range hooks {
+		w.write("hooks/"+name, text)
+	}
+	for _, name := range []string{"hookshim", asDaemon, "dump", "run-parts"} {
+		w.must(os.Symlink(w.self(), w.path(name)))
+	}
+	return w
+}
+
+// self is the test binary.
+func (w *world) self() string {
+	path, err := os.Executable()
+	w.must(err)
+	return path
+}
+
+func (w *world) path(name string) string { return filepath.Join(w.dir, name) }
+
+func (w *world) must(err error) {
+	w.t.Helper()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) mkdir(name string) { w.must(os.MkdirAll(w.path(name), 0o755)) }
+
+// write writes a file with DIR filled in; one with #! is executable.
+func (w *world) write(name, text string) {
+	w.t.Helper()
+	w.mkdir(filepath.Dir(name))
+	mode := os.FileMode(0o644)
+	if strings.HasPrefix(text, "#!") {
+		mode = 0o755
+	}
+	w.must(os.WriteFile(w.path(name), []byte(strings.ReplaceAll(text, "DIR", w.dir)), mode))
+}
+
+func (w *world) read(name string) string {
+	text, _ := os.ReadFile(w.path(name))
+	return string(text)
+}
+
+// outcome is how a call ended.
+type outcome struct {
+	status int
+	err    string
+}
+
+// call makes a command of hookshim with the flags of this world.
+func (w *world) call(env []string, args ...string) *exec.Cmd {
+	cmd := exec.Command(w.path("hookshim"), append([]string{"--socket", w.path("state/control.sock"), "--hooks", w.path("hooks"), "--root", w.dir}, args...)...)
+	cmd.Env = append([]string{}, env...)
+	return cmd
+}
+
+// shim calls hookshim outright and waits.
+func (w *world) shim(env []string, args ...string) outcome {
+	w.t.Helper()
+	return w.wait(w.call(env, args...))
+}
+
+func (w *world) wait(cmd *exec.Cmd) outcome {
+	w.t.Helper()
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	w.must(cmd.Start())
+	stop := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+	cmd.Wait()
+	if !stop.Stop() {
+		w.t.Fatalf("%q does not end: %s", cmd.Args, &stderr)
+	}
+	return outcome{cmd.ProcessState.ExitCode(), strings.ReplaceAll(stderr.String(), w.dir, "DIR")}
+}
+
+func (w *world) eventually(what string, is func() bool) {
+	w.t.Helper()
+	for end := time.Now().Add(patience); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			w.t.Fatalf("it never came about that %s", what)
+		}
+	}
+}
+
+func (w *world) expect(got outcome, status int, err string) {
+	w.t.Helper()
+	if got.status != status || got.err != err {
+		w.t.Errorf("status %d, want %d\n--- got\n%s--- want\n%s", got.status, status, got.err, err)
+	}
+}
+
+const failing = "#!/bin/sh\n# [Hook]\n# On=ifupdown.pre-up\n# On=ifupdown.up\n# Failure=abort\necho\necho first \"'line'\"\necho second\nexit 3\n"
+
+func TestWrongUsage(t *testing.T) {
+	w := newWorld(t, nil)
+	for _, args := range [][]string{{"nosuch"}, {"ifupdown"}, {"ifupdown", "nosuch"}, {"ppp"}, {"--nosuch", "ppp"}, {"--socket"}, {}, {"monitor", "x"}} {
+		got := w.wait(exec.Command(w.path("hookshim"), args...))
+		if got.status != 2 || !strings.Contains(got.err, "Usage: hookshim") {
+			t.Errorf("%q: %+v", args, got)
+		}
+	}
+}
+
+// What an old system hands over is never wrong: a line says what is odd about it.
+func TestOddEvents(t *testing.T) {
+	w := newWorld(t, map[string]string{"a": failing})
+	w.expect(w.shim(nil, "dhclient"), 0, "hookshim: nothing runs: unknown event dhclient. (did you mean dhclient.nbi?)\n")
+	w.expect(w.shim(nil, "networkmanager", "eth0", "new\naction"), 0, "hookshim: nothing runs: unknown event \"networkmanager.new\\naction\" (did you mean networkmanager.reapply?)\n")
+	w.expect(w.shim(nil, "system-sleep", "soon", "suspend"), 0, "hookshim: nothing runs: phase is never soon, only pre, post\n")
+	w.expect(w.shim(nil, "system-sleep"), 0, "")
+	w.expect(w.shim([]string{"IFACE=a", "IFACE=b", "=", "x"}, "ifupdown", "down"), 0, "")
+}
+
+// Without a hookd oneshots run here, and what else there is, is told.
+func TestLocal(t *testing.T) {
+	w := newWorld(t, map[string]string{
+		"a":      failing,
+		"b.hook": "[Hook]\nType=service\nOn=ifupdown.up\nExec=/bin/sleep 9\n",
+		"c.hook": "[Hook]\nOn=ifupdown.up\nSettle=3s\nExec=/bin/sleep 9\n",
+		"d":      "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# Before=a\necho fine; touch DIR/ran\n",
+		"e":      "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# Before=a\n# ConditionUnitActive=x.service\ntouch DIR/wrong\n",
+		"f":      "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# Before=a\n# ConditionPathExists=DIR/hooks\n# ConditionInterfaceUp=!nosuch\ntouch DIR/also\n",
+		"g":      "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# Before=a\n# ConditionPathExists=DIR/none\ntouch DIR/wrong\n",
+		"h.hook": "[Hook]\nOn=ifupdown.nosuch\n",
+	})
+	const here = "hookshim: faults in the hook files: 2 (hookctl check)\n"
+	const service = "hookshim: hookd does not run: the service b is not started\nhookshim: hookd does not run: c, which waits for its Settle=, does not run either\n"
+	const failed = "hookshim: a: failed, exit status 3: first 'line'\n"
+	got := w.shim([]string{"IFACE=eth0"}, "ifupdown", "up")
+	w.expect(got, 0, here+service+"hookshim: e: skipped, ConditionUnitActive=x.service: hookd does not run, and nobody else can tell\n"+failed)
+	for name, want := range map[string]bool{"ran": true, "also": true, "wrong": false} {
+		if _, err := os.Stat(w.path(name)); (err == nil) != want {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "pre-up"), 1, here+failed)
+	w.expect(w.shim([]string{"IFACE=--all"}, "ifupdown", "pre-up"), 0, here+failed)
+	w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "down"), 0, here)
+}
+
+// A link in an old directory is the shim of that directory.
+func TestLink(t *testing.T) {
+	w := newWorld(t, nil)
+	for dir, args := range map[string][]string{
+		"etc/network/if-up.d":                {},
+		"etc/ppp/ip-up.d":                    {"ppp0", "tty", "0", "l", "r", ""},
+		"etc/NetworkManager/dispatcher.d":    {"eth0", "up"},
+		"etc/networkd-dispatcher/routable.d": {},
+		"usr/lib/systemd/system-sleep":       {"pre", "suspend"},
+		"lib/systemd/system-sleep":           {"post", "suspend"},
+	} {
+		w.mkdir(dir)
+		w.must(os.Symlink(w.self(), w.path(dir+"/hookd")))
+		w.expect(w.wait(exec.Command(w.path(dir+"/hookd"), args...)), 0, "")
+	}
+}
+
+// Without anybody who reads its messages a shim does its work to the end.
+func TestNobodyReads(t *testing.T) {
+	w := newWorld(t, map[string]string{"a": failing})
+	r, pipe, err := os.Pipe()
+	w.must(err)
+	r.Close()
+	defer pipe.Close()
+	cmd := w.call([]string{"IFACE=--all"}, "ifupdown", "pre-up")
+	cmd.Stderr, cmd.Stdout = pipe, pipe
+	if err := cmd.Run(); err != nil {
+		t.Error(err)
+	}
+}
+
+// A hook that ends up in a shim without a hookd, does not run within itself, and what led there is known (failures: R9).
+func TestNestedLocal(t *testing.T) {
+	nested := "env -i IFACE=eth1 DIR/hookshim --socket DIR/none --hooks DIR/hooks ifupdown up"
+	w := newWorld(t, map[string]string{
+		"a": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# Instance=one\necho a $EVENT_INTERFACE >>DIR/ran\n" + nested + "\n",
+		"b": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# After=a\n# Instance=one\necho b $EVENT_INTERFACE >>DIR/ran\n" + nested + "\n",
+		"c": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# After=a b\n# Input=json\necho c $(grep -o '\"hook\":\"[abc]\"' | cut -d'\"' -f4) >>DIR/ran\n",
+	})
+	w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "up"), 0, "")
+	want := "a eth0\nb eth1\nc a b\nc a\nb eth0\na eth1\nc b a\nc b\nc\n"
+	if got := w.read("ran"); got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+}
+
+// fake is somebody at the socket who speaks as a test says.
+func (w *world) fake(speak func(c *fakeClient)) {
+	w.mkdir("state")
+	l, err := control.Listen(w.path("state/control.sock"))
+	w.must(err)
+	w.t.Cleanup(func() { l.Close() })
+	go func() { // until the listener is closed
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { speak(&fakeClient{c, bufio.NewReader(c)}); c.Close() }()
+		}
+	}()
+}
+
+type fakeClient struct {
+	net.Conn
+	r *bufio.Reader
+}
+
+// heard is the next message.
+func (c *fakeClient) heard() string {
+	text, _ := c.r.ReadString(0)
+	return strings.TrimSuffix(text, "\x00")
+}
+
+func (c *fakeClient) answer(text string) { fmt.Fprint(c, text+"\x00") }
+
+// Until the report is sent the shim may go away and does; after that never.
+func TestWithdrawal(t *testing.T) {
+	const hello = `{"parameters":{"version":"x"}}`
+	const failed = "hookshim: a: failed, exit status 3: first 'line'\n"
+	for name, test := range map[string]struct {
+		speak func(c *fakeClient)
+		err   string
+		local bool
+	}{
+		"ends at once":     {func(c *fakeClient) { c.Read(make([]byte, 1)) }, "the oneshots run here: hookd at DIR/state/control.sock ended the conversation", true},
+		"ends after hello": {func(c *fakeClient) { c.heard() }, "the oneshots run here: hookd at DIR/state/control.sock ended the conversation", true},
+		"is silent":        {func(c *fakeClient) { c.heard(); c.heard() }, "the oneshots run here: hookd at DIR/state/control.sock does not answer", true},
+		"is older": {func(c *fakeClient) {
+			c.heard()
+			c.answer(`{"error":"org.varlink.service.MethodNotFound","parameters":{"method":"io.hookd.Hello"}}`)
+		}, "the oneshots run here: org.varlink.service.MethodNotFound", true},
+		"speaks nonsense":   {func(c *fakeClient) { c.heard(); c.answer("]"); c.heard() }, "the oneshots run here: cannot read the answer of hookd at DIR/state/control.sock: invalid character ']' looking for beginning of value", true},
+		"dies after report": {func(c *fakeClient) { c.heard(); c.answer(hello); c.heard() }, "what became of the hooks of ifupdown.pre-up is in hookctl history: hookd at DIR/state/control.sock ended the conversation", false},
+		"dies while it runs": {func(c *fakeClient) {
+			c.heard()
+			c.answer(hello)
+			c.heard()
+			c.answer(`{"continues":true,"parameters":{"run":"r"}}`)
+		},
+			"what became of the hooks of ifupdown.pre-up is in hookctl history: hookd at DIR/state/control.sock ended the conversation", false},
+		"refuses the report": {func(c *fakeClient) {
+			c.heard()
+			c.answer(hello)
+			c.heard()
+			c.answer(`{"error":"io.hookd.Stopping","parameters":{"message":"hookd is stopping"}}`)
+			c.heard()
+		},
+			"what became of the hooks of ifupdown.pre-up is in hookctl history: hookd is stopping", false},
+		"answers nonsense": {func(c *fakeClient) {
+			c.heard()
+			c.answer(hello)
+			c.heard()
+			c.answer(`{"parameters":{"run":7}}`)
+			c.heard()
+		},
+			"what became of the hooks of ifupdown.pre-up is in hookctl history: cannot read the answer of hookd: json: cannot unmarshal number into Go struct field ReportReply.run of type string", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, map[string]string{"a": failing})
+			w.fake(test.speak)
+			begin := time.Now()
+			got := w.shim([]string{"IFACE=eth0"}, "ifupdown", "pre-up")
+			want, status := "hookshim: "+test.err+"\n", 0
+			if test.local {
+				want, status = want+failed, 1
+			}
+			w.expect(got, status, want)
+			if took := time.Since(begin); name == "is silent" && took < greeting {
+				t.Errorf("it has waited for %s only", took)
+			}
+		})
+	}
+}
+
+// A veto that hookd tells of, and one around all interfaces.
+func TestVeto(t *testing.T) {
+	for name, status := range map[string]int{"eth0": 1, "--all": 0} {
+		w := newWorld(t, nil)
+		w.fake(func(c *fakeClient) {
+			c.heard()
+			c.answer(`{"parameters":{"version":"x"}}`)
+			c.heard()
+			c.answer(`{"continues":true,"parameters":{"run":"r","steps":[{"hooks":["a"]}]}}`)
+			c.answer(`{"continues":true,"parameters":{"run":"r","job":{"hook":"a","instance":"","result":"failed","reason":"exit status 3","output":"\u001b[1mx"}}}`)
+			c.answer(`{"parameters":{"run":"r","ended":{"run":"r","event":{"event":"ifupdown.pre-up"},"result":"failed","aborted":true,"jobs":[]}}}`)
+		})
+		w.expect(w.shim([]string{"IFACE=" + name}, "ifupdown", "pre-up"), status, "hookshim: a: failed, exit status 3: \\x1b[1mx\n")
+	}
+}
+
+// What does not fit into a message is not sent, and nothing is lost of it.
+func TestTooLarge(t *testing.T) {
+	w := newWorld(t, map[string]string{"a": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\ntouch DIR/ran\n"})
+	w.fake(func(c *fakeClient) { c.heard(); c.answer(`{"parameters":{"version":"x"}}`); c.heard() })
+	var env []string
+	for i := range 12 {
+		env = append(env, fmt.Sprintf("IF_X%d=%s", i, strings.Repeat("x", 100_000)))
+	}
+	got := w.shim(env, "ifupdown", "up")
+	if _, err := os.Stat(w.path("ran")); err != nil {
+		t.Error(err)
+	}
+	if got.status != 0 || !strings.Contains(got.err, "the oneshots run here: cannot ask hookd at DIR/state/control.sock: hookd was not asked: a message of more than 1048576 bytes") {
+		t.Errorf("%+v", got)
+	}
+}
