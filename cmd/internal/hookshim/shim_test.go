@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 // dump is a hook that writes down its arguments and environment as they are, in a file of its own beside it.
 func dump() {
-	text := strings.Join(os.Args, "\x00") + "\x00\x00" + strings.Join(os.Environ(), "\x00")
+	text := strings.Join(os.Args, "\x00") + "\x00\x00\x00" + strings.Join(os.Environ(), "\x00")
 	path := filepath.Join(filepath.Dir(os.Args[0]), "dumped")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		fmt.Fprintln(os.Stderr, err)
