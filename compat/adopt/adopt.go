@@ -87,6 +87,9 @@ func (h Host) plan(r Record, f flavor, before *Record, wanted []Change) (Plan, e
 	}
 	for _, c := range wanted {
 		recorded := slices.Contains(p.Record.Changes, c)
+		if slices.Contains(p.Changes, c) {
+			continue // a directory of several files
+		}
 		switch now, what := h.look(c); {
 		case now == foreign:
 			return Plan{}, fmt.Errorf("cannot adopt %s: %s %s, and not hookd's", r.System, events.Show(h.at(c.where())), what)

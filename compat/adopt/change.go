@@ -33,13 +33,13 @@ type Change struct {
 
 // Host is the system whose disk is changed.
 type Host struct {
-	Root string // where its root directory is; empty: /
+	Root string // where its root directory is, absolute; empty: /
 	// Systemctl is systemctl(1). It is nil where systemd does not run, and below another root.
 	Systemctl func(args ...string) error
 }
 
 // at is where a path is.
-func (h Host) at(path string) string { return filepath.Join("/", h.Root, path) }
+func (h Host) at(path string) string { return filepath.Join(h.Root, path) }
 
 // where is a path that a change makes.
 func (c Change) where() string {
@@ -127,16 +127,16 @@ func (h Host) isDir(path string) bool {
 
 // within says whether a path below another root stays there: an absolute link would lead into the root of this host.
 func (h Host) within(path string) bool {
-	if h.at("/") == "/" {
+	if h.Root == "" {
 		return true
 	}
-	root, err := filepath.EvalSymlinks(h.at("/"))
+	root, err := filepath.EvalSymlinks(h.Root)
 	for dir := filepath.Dir(h.at(path)); err == nil; dir = filepath.Dir(dir) {
 		real, missing := filepath.EvalSymlinks(dir)
 		if missing == nil {
-			return real == root || strings.HasPrefix(real, root+"/")
+			return real == root || strings.HasPrefix(real, strings.TrimSuffix(root, "/")+"/")
 		}
-		if dir == "/" {
+		if dir == filepath.Dir(dir) {
 			return false
 		}
 	}

@@ -66,7 +66,7 @@ func (h Host) program(f flavor, files ...string) flavor {
 }
 
 func (h Host) exists(path string) bool {
-	_, err := os.Stat(h.at(path))
+	_, err := os.Lstat(h.at(path))
 	return err == nil
 }
 
@@ -139,7 +139,7 @@ func (h Host) changes(s compat.System, f flavor, by, shim string) []Change {
 		return []Change{{Stop, f.unit, ""}, {Mask, f.unit, ""}}
 	}
 	if by == ByPath {
-		return []Change{{Directory, filepath.Dir(runParts), ""}, {Link, runParts, shim}}
+		return append(h.parents(runParts), Change{Link, runParts, shim})
 	}
 	var out []Change
 	for _, dir := range f.dirs {
@@ -147,7 +147,16 @@ func (h Host) changes(s compat.System, f flavor, by, shim string) []Change {
 		if s.Name == "dhclient" {
 			script = Change{File, script.Path, sourced(shim)}
 		}
-		out = append(out, Change{Directory, dir, ""}, script)
+		out = append(append(out, h.parents(script.Path)...), script)
+	}
+	return out
+}
+
+// parents are the directories above a file that are not there, from the top.
+func (h Host) parents(path string) []Change {
+	var out []Change
+	for dir := filepath.Dir(path); !h.exists(dir) && dir != "/"; dir = filepath.Dir(dir) {
+		out = append([]Change{{Directory, dir, ""}}, out...)
 	}
 	return out
 }

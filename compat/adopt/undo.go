@@ -18,23 +18,25 @@ func (h Host) Undo(name string, dry bool, say func(string)) error {
 	if err != nil || r == nil {
 		return err
 	}
+	var gone []string
 	for _, c := range slices.Backward(r.Changes) {
-		if why := h.keep(c, *r, dry); why != "" {
+		if why := h.keep(c, name, gone); why != "" {
 			say(why)
 			continue
 		}
 		if err := h.take(c, dry); err != nil {
 			return fmt.Errorf("cannot undo the adoption of %s: %w", name, err)
 		}
+		gone = append(gone, c.where())
 		say(h.tellBack(c, !dry))
 	}
 	return h.removeRecord(name, dry, say)
 }
 
-// keep says why a change is not taken back.
-func (h Host) keep(c Change, r Record, dry bool) string {
+// keep says why a change is not taken back. What is gone was, or would have been, before it.
+func (h Host) keep(c Change, system string, gone []string) string {
 	path := events.Show(h.at(c.where()))
-	if other := h.sharedBy(c, r.System); other != "" {
+	if other := h.sharedBy(c, system); other != "" {
 		return fmt.Sprintf("left %s: the adoption of %s needs it", path, other)
 	}
 	now, what := h.look(c)
@@ -47,19 +49,18 @@ func (h Host) keep(c Change, r Record, dry bool) string {
 		return path + " is gone already"
 	case now == foreign:
 		return fmt.Sprintf("left %s alone: it %s, and not hookd's", path, what)
-	case c.Kind == Directory && !h.empty(c.Path, r, dry):
+	case c.Kind == Directory && !h.empty(c.Path, gone):
 		return "left the directory " + path + ": it is not empty"
 	}
 	return ""
 }
 
-// empty says whether nothing is in a directory; dry, nothing but what would be gone by then.
-func (h Host) empty(dir string, r Record, dry bool) bool {
+// empty says whether nothing is in a directory but what is gone, or would be.
+func (h Host) empty(dir string, gone []string) bool {
 	entries, err := os.ReadDir(h.at(dir))
-	left := slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
-		return !dry || !slices.ContainsFunc(r.Changes, func(c Change) bool { return c.Path == filepath.Join(dir, e.Name()) })
+	return err == nil && !slices.ContainsFunc(entries, func(e fs.DirEntry) bool {
+		return !slices.Contains(gone, filepath.Join(dir, e.Name()))
 	})
-	return err == nil && !left
 }
 
 // take takes a change back.

@@ -137,6 +137,13 @@ func (a *app) build() *cli.App {
 			{Name: "restart", Usage: "restart a service", ArgsUsage: "SERVICE [key=value…]", Action: a.args(1, many, a.manage)},
 			{Name: "reload", Usage: "make hookd read its hooks anew", Action: a.args(0, 0, a.reload)},
 			{Name: "flush", Usage: "tell hookd that the disk of its history is there, and have it moved", Action: a.args(0, 0, a.flush)},
+			{Name: "adopt", Usage: "have an old system tell hookd what it does, or show which do", ArgsUsage: "[SYSTEM…]",
+				Action: a.args(0, many, a.adopt), Flags: []cli.Flag{
+					&cli.BoolFlag{Name: "undo", Usage: "take the adoption back"},
+					&cli.BoolFlag{Name: "all", Usage: "with --undo, of every system"},
+					&cli.BoolFlag{Name: "dry-run", Usage: "say what would change, and change nothing"},
+					&cli.BoolFlag{Name: "links", Usage: "by links in its directories, not by PATH"},
+					&cli.StringFlag{Name: "root", Usage: "below another root `DIR`"}}},
 			{Name: "completion", Usage: "print the completion script of a shell", ArgsUsage: "bash|zsh|fish", Action: a.args(1, 1, a.completion)},
 		},
 	}

@@ -134,6 +134,8 @@ func (s *sorter) checkGlobals() error {
 		allowed = "socket json no-color"
 	case "events", "new":
 		allowed = "json no-color"
+	case "adopt":
+		allowed = "socket json no-color"
 	case "help":
 		allowed = "no-color"
 	}

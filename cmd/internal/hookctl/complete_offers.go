@@ -6,6 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"hookd/compat/adopt"
 	"hookd/events"
 )
 
@@ -90,6 +91,8 @@ func (t *typed) arguments() []offer {
 		return t.parameters()
 	case strings.Contains(takes, "PATH"):
 		return plainOffers(anyFile)
+	case strings.Contains(takes, "SYSTEM"):
+		return slices.DeleteFunc(plainOffers(adopt.Names()...), func(o offer) bool { return slices.Contains(t.args, o.word) })
 	case strings.Contains(takes, "SERVICE") && first:
 		return t.serviceNames()
 	case !first:
