@@ -22,6 +22,8 @@ const (
 	SourceService = "service" // a service changed, or was seen to have changed
 	SourceHookd   = "hookd"   // hookd telling of itself
 	SourceShim    = "shim"    // an old system told a shim
+
+	SourceNetworkd = "networkd" // systemd-networkd's files have changed
 )
 
 // Event is one thing that happened. Events are values; nobody changes one after it was made.
