@@ -25,6 +25,9 @@ func (j Job) Environ(e events.Event, run string) []string {
 	}
 	env = j.withNested(e, j.withDialect(env))
 	for _, p := range j.Params {
+		if j.Hook.legacy() {
+			break // it has them under their old names
+		}
 		env = append(env, events.Variable(p.Key)+"="+p.Value)
 	}
 	for _, v := range j.Hook.Environment {

@@ -53,7 +53,8 @@ type Hook struct {
 
 	Settings []Setting // what is in force, in the order of the files
 
-	format string // checked, without effect in this version
+	format  string            // checked, without effect in this version
+	scripts map[string]string // of an old system: the path by the name of the event; nil for a hook that somebody wrote
 }
 
 // Trigger is one On= line.

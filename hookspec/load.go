@@ -34,6 +34,7 @@ type Options struct {
 	Trust        Trust
 	Lenient      bool // owners, modes and users of this host are only doubts: for files on their way to another one
 	Accounts     Accounts
+	Scripts      Scripts // of networkd-dispatcher
 }
 
 // How a file under a hook directory is used.
@@ -71,6 +72,7 @@ func Load(opt Options, prev *Set) *Set {
 		l.parse(l.found[name])
 	}
 	l.orphans()
+	l.scripts()
 	for _, dir := range opt.Policies {
 		l.policies(dir)
 	}

@@ -15,6 +15,15 @@ func (s *Set) edges(hooks []*Hook, teardown bool) graph {
 	for i, h := range hooks {
 		index[h.Name] = i
 	}
+	last := -1
+	for i, h := range hooks { // by name
+		if h.legacy() {
+			if last >= 0 {
+				g[last] = append(g[last], i)
+			}
+			last = i
+		}
+	}
 	for i, h := range hooks {
 		if s.cut[h.Name] {
 			continue

@@ -159,6 +159,7 @@ func (j *Job) get(name string) (string, bool) {
 // its place has been seen to stop every instance (failures: U7).
 func (j *Job) expand(e events.Event) string {
 	j.Program, _ = j.Hook.Program()
+	j.setScript(e)
 	j.Args = []string{j.Program}
 	for _, a := range j.Hook.Exec[min(1, len(j.Hook.Exec)):] { // a script has none
 		word, missing := a.Expand(j.get)
