@@ -178,7 +178,7 @@ func (a *app) options(c *cli.Context) hookspec.Options {
 	o := hookspec.Options{Hooks: c.StringSlice("hooks"), Policies: c.StringSlice("policy"), Trust: a.trust, Accounts: hookspec.Host{}}
 	o.NeedHooks, o.NeedPolicies = len(o.Hooks) > 0, len(o.Policies) > 0
 	if len(o.Hooks) == 0 {
-		o.Hooks = hookspec.HookDirs()
+		o.Hooks, o.Scripts = hookspec.HookDirs(), hookspec.AdoptedScripts()
 		for i := range o.Hooks {
 			o.Hooks[i] = below(c, o.Hooks[i])
 		}

@@ -111,6 +111,9 @@ func describe(set *hookspec.Set, e hookspec.Entry) listed {
 	for _, on := range h.On {
 		l.On = append(l.On, on.String())
 	}
+	if event := h.Runs(e.Path); event != "" { // one script of several
+		l.On = []string{event}
+	}
 	for _, s := range h.While {
 		l.While = append(l.While, s.Text)
 	}
