@@ -161,9 +161,9 @@ func TestS2(t *testing.T) {
 			d.do(os.Chown(d.path("nd/routable.d/a"), 0, 1000))
 			d.do(os.Chmod(d.path("nd/routable.d/a"), 0o775))
 		},
-		"file of somebody":           func(d *disk) { d.do(os.Chown(d.path("nd/routable.d/a"), 1000, 0)) },
-		"directory of somebody":      func(d *disk) { d.do(os.Chown(d.path("nd/routable.d"), 1000, 0)) },
-		"directory above writable":   func(d *disk) { d.do(os.Chmod(d.path("nd"), 0o777)) },
+		"file of somebody":         func(d *disk) { d.do(os.Chown(d.path("nd/routable.d/a"), 1000, 0)) },
+		"directory of somebody":    func(d *disk) { d.do(os.Chown(d.path("nd/routable.d"), 1000, 0)) },
+		"directory above writable": func(d *disk) { d.do(os.Chmod(d.path("nd"), 0o777)) },
 		"link to a file of somebody": func(d *disk) {
 			d.write("canary", "#!/bin/sh\n", 0o755)
 			d.do(os.Chown(d.path("canary"), 1000, 1000))

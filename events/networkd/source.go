@@ -9,10 +9,12 @@ package networkd
 
 import (
 	"context"
+	"path/filepath"
 	"sync"
 	"time"
 
 	"hookd/events"
+	"hookd/events/paths"
 )
 
 // fileWait is how long a new interface waits for systemd-networkd's first word about it.
@@ -88,22 +90,54 @@ func (s *Source) Hint() {
 
 // Run gives events to submit, which may wait, until ctx ends or it fails.
 func (s *Source) Run(ctx context.Context, submit func(events.Event) error) {
-	for {
-		var later <-chan time.Time
-		if len(s.pending) > 0 {
-			later = time.After(fileWait / 10)
-		}
-		select {
-		case <-s.wake:
-		case <-later:
-		case <-ctx.Done():
-			return
-		}
+	var files watch
+	defer files.set(ctx, "", nil)
+	for s.wait(ctx) {
 		for _, e := range s.look(ctx, time.Now()) {
 			if submit(e) != nil {
 				return
 			}
 		}
+		if s.live && s.Dir != "" {
+			files.set(ctx, filepath.Join(s.Dir, "links"), s.Hint)
+		} else {
+			files.set(ctx, "", nil)
+		}
+	}
+}
+
+// wait returns true when it is time to look, and false at the end of ctx.
+func (s *Source) wait(ctx context.Context) bool {
+	var later <-chan time.Time
+	if len(s.pending) > 0 {
+		later = time.After(fileWait / 10)
+	}
+	select {
+	case <-s.wake:
+		return true
+	case <-later:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// watch is the goroutine that watches files, while there is one.
+type watch struct {
+	sync.WaitGroup
+	stop context.CancelFunc // nil while there is none
+}
+
+// set watches a directory from now on, or none when it has no name. The first hint comes at once.
+func (w *watch) set(ctx context.Context, dir string, hint func()) {
+	switch {
+	case dir == "" && w.stop != nil:
+		w.stop()
+		w.Wait()
+		w.stop = nil
+	case dir != "" && w.stop == nil:
+		ctx, w.stop = context.WithCancel(ctx)
+		w.Go(func() { paths.Hints(ctx, dir, hint) })
 	}
 }
 

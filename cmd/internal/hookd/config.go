@@ -22,6 +22,7 @@ type config struct {
 	Hooks    []string
 	Policies []string
 	Named    struct{ Hooks, Policies bool } // the directories were named by hand: they must exist
+	Scripts  hookspec.Scripts               // of networkd-dispatcher; none where hooks are named by hand
 	State    string
 	History  string // where the history lasts; empty for nowhere
 	Socket   string
@@ -92,7 +93,7 @@ func (c config) complete(stderr io.Writer) (config, error) {
 	}
 	c.Named.Hooks, c.Named.Policies = len(c.Hooks) > 0, len(c.Policies) > 0
 	if !c.Named.Hooks {
-		c.Hooks = hookspec.HookDirs()
+		c.Hooks, c.Scripts = hookspec.HookDirs(), hookspec.AdoptedScripts()
 	}
 	if !c.Named.Policies {
 		c.Policies = hookspec.PolicyDirs()

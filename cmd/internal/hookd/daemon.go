@@ -12,11 +12,13 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
 
 	"hookd/events"
+	"hookd/events/networkd"
 	"hookd/events/paths"
 	"hookd/events/rtnl"
 	"hookd/hookspec"
@@ -69,13 +71,14 @@ type daemon struct {
 	facts      *facts
 	keeper     *history.Keeper
 
-	source  *rtnl.Source
-	files   *paths.Watcher
-	hub     *hub
-	reloads chan chan reloaded // unbuffered: who asks waits until Run takes it
-	told    map[string]bool    // faults that were logged, by text
-	ready   bool               // the state found at start has been told; owned by the loop
-	places  chan struct{}      // for clients that wait; full: further ones are refused
+	source   *rtnl.Source
+	networkd *networkd.Source
+	files    *paths.Watcher
+	hub      *hub
+	reloads  chan chan reloaded // unbuffered: who asks waits until Run takes it
+	told     map[string]bool    // faults that were logged, by text
+	ready    bool               // the state found at start has been told; owned by the loop
+	places   chan struct{}      // for clients that wait; full: further ones are refused
 }
 
 // run runs hookd until ctx ends, and reloads at each signal on hup.
@@ -115,7 +118,7 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 		return nil, nil, err
 	}
 	d.hub = newHub(d.log, past.Add)
-	d.files = paths.New(append(append([]string{}, d.Hooks...), d.Policies...))
+	d.files = paths.New(slices.Concat(d.Hooks, d.Policies, d.Scripts.Watch()))
 	if d.supervisor, err = d.supervise(records); err != nil {
 		return nil, nil, err
 	}
@@ -124,7 +127,8 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 	d.facts = newFacts(d.units)
 	d.runner = runner.New(d.exec, d.hub, set, runner.Options{FollowUps: true, Journal: journal, Saved: saved,
 		Supervisor: d.supervisor, Facts: d.facts, Trust: d.trust})
-	d.source = rtnl.New(saved.State(time.Now()))
+	state := saved.State(time.Now())
+	d.source, d.networkd = rtnl.New(state), d.newNetworkd(state)
 	d.ask(set)
 	if every := watchdog(); every > 0 {
 		d.source.Beat(every/3, func() { d.notify("WATCHDOG=1") })
@@ -136,8 +140,11 @@ func (d *daemon) restore() (closeState func(), set *hookspec.Set, err error) {
 // on the way to hooks, each line of theirs would wake the watcher of files.
 const historyName = "history"
 
-// ask has the source report what hooks of the set ask for.
-func (d *daemon) ask(set *hookspec.Set) { d.source.Want(set.Asks("route"), set.Asks("neighbor")) }
+// ask has the sources report what hooks of the set ask for.
+func (d *daemon) ask(set *hookspec.Set) {
+	d.source.Want(set.Asks("route"), set.Asks("neighbor"))
+	d.askNetworkd(set)
+}
 
 // serve owns the goroutines of the daemon. The order of their end: sources, then the runner, then the keeper of what that
 // has written, then the control socket, so that who waits for a run hears of its end.
@@ -157,6 +164,7 @@ func (d *daemon) serve(ctx context.Context, listener *net.UnixListener, set *hoo
 		}
 	})
 	rest.Go(func() { d.pump(ctx) })
+	rest.Go(func() { d.runNetworkd(ctx) })
 	rest.Go(func() { d.supervisor.Run(ctx, d.runner.Supervise(ctx)) })
 	rest.Go(func() { d.files.Run(ctx) })
 	d.log.Info("hookd runs", "version", Version, "hooks", len(set.Hooks), "faults", set.Hard(), "socket", d.Socket, "executor", d.exec.Describe(), "services", d.supervisor.Describe())
@@ -187,6 +195,7 @@ func (d *daemon) pump(ctx context.Context) {
 			if d.runner.Submit(ctx, e) != nil {
 				return
 			}
+			d.networkd.Hear(e)
 		}
 	}
 }

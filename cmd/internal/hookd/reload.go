@@ -121,7 +121,7 @@ func newCycle(prev, now *hookspec.Set) error {
 // read reads all files.
 func (d *daemon) read(prev *hookspec.Set) *hookspec.Set {
 	return hookspec.Load(hookspec.Options{Hooks: d.Hooks, Policies: d.Policies, NeedHooks: d.Named.Hooks, NeedPolicies: d.Named.Policies, Trust: d.trust,
-		Accounts: hookspec.Host{}}, prev)
+		Accounts: hookspec.Host{}, Scripts: d.Scripts}, prev)
 }
 
 // load reads all files and logs what is new of what cannot be used.
