@@ -27,7 +27,7 @@ var floorPlan = map[string]room{
 	"compat/runparts":       {[]string{"compat/ere"}, nil},
 	"compat/legacy":         {[]string{"compat", "events"}, nil},
 	"events/paths":          {[]string{"events"}, []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
-	"events/networkd":       {[]string{"events"}, nil},
+	"events/networkd":       {[]string{"events", "events/paths"}, nil},
 	"events/rtnl":           {[]string{"events"}, []string{"github.com/vishvananda/netlink", "golang.org/x/sys"}},
 	"hookspec":              {[]string{"compat", "events", "internal/unitfile"}, []string{"golang.org/x/sys"}},
 	"runner":                {[]string{"events", "hookspec"}, nil},

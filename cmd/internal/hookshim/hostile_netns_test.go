@@ -44,7 +44,7 @@ func (w *world) daemon() *exec.Cmd {
 var hostile = []string{"", "() { :;}; x", "$(x)", "`x`", "a\nb", `'"\`, strings.Repeat("8", 8<<10), "\xff\xfe", "-rf", "%n%s", "%{interface}", "\x1b[2J", "a;b|c&d", "*", "ü"}
 
 // foreign is what is in the environment of a shim and no business of a hook.
-var foreign = []string{"LD_PRELOAD=/evil.so", "BASH_ENV=/evil", "ENV=/evil", "IFS=x", "PATH=/evil", "PYTHONPATH=/evil", "BASH_FUNC_x%%=() { :; }", "HOME=/evil",
+var foreign = []string{"LD_PRELOAD=libc.so.6", "BASH_ENV=/evil", "ENV=/evil", "IFS=x", "PATH=/evil", "PYTHONPATH=/evil", "BASH_FUNC_x%%=() { :; }", "HOME=/evil",
 	"FSNOTIFY_DEBUG=1", "IF_lower=x", "IF_X-Y=x", "IF_\xff=x", "IF_=x", "new_UPPER=x", "new_=x", "new_a-b=x", "DHCP4_lower=x", "=x", "none", "HOOK_EVENT=x", "EVENT_INTERFACE=x"}
 
 // calls are one call of each system; V is the hostile value.
