@@ -49,6 +49,20 @@ func Of(pid int) (Stat, bool) {
 	return p, true
 }
 
+// maxAncestors bounds how far up we look: no tree of ours is that deep.
+const maxAncestors = 64
+
+// Ancestors lists a process, its parent, and so on, up to one that is left out, or to process 1.
+func Ancestors(pid, until int) []int {
+	var line []int
+	for pid > 1 && pid != until && len(line) < maxAncestors {
+		line = append(line, pid)
+		p, _ := Of(pid)
+		pid = p.Parent
+	}
+	return line
+}
+
 // Adopt adds to known, by process id and time of start, the descendants of the processes in it.
 func Adopt(all map[int]Stat, known map[int]uint64) {
 	for grown := true; grown; {

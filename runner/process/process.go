@@ -31,6 +31,7 @@ import (
 type Executor struct {
 	trust  hookspec.Trust
 	groups grouper
+	locks  *Locks
 
 	mu   sync.Mutex
 	left []leftover
@@ -65,19 +66,20 @@ type group interface {
 
 // New makes an executor that runs only programs the trust allows. It fixes what hooks would inherit: the umask of this
 // process becomes 022, descriptors that its own parent left open are closed to programs it executes, and signals that its
-// parent ignored are not. It may make this process a subreaper. There should be one executor in a process.
-func New(trust hookspec.Trust) (*Executor, error) {
+// parent ignored are not. It may make this process a subreaper. There should be one executor in a process. Locks keep its jobs
+// and those of other processes apart; nil for none.
+func New(trust hookspec.Trust, locks *Locks) (*Executor, error) {
 	if err := isolate(); err != nil {
 		return nil, err
 	}
 	if g, err := newCgroups(); err == nil {
-		return &Executor{trust: trust, groups: g}, nil
+		return &Executor{trust: trust, groups: g, locks: locks}, nil
 	}
 	g, err := newReaper()
 	if err != nil {
 		return nil, err
 	}
-	return &Executor{trust: trust, groups: g}, nil
+	return &Executor{trust: trust, groups: g, locks: locks}, nil
 }
 
 func isolate() error {
@@ -114,8 +116,8 @@ func (e *Executor) letGo() {
 	}
 }
 
-// Execute implements runner.Executor.
-func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport {
+// execute runs a job whose turn it is.
+func (e *Executor) execute(ctx context.Context, t runner.Task) runner.JobReport {
 	out, err := newOutput()
 	if err != nil {
 		return failed(fmt.Errorf("cannot capture its output: %w", err))

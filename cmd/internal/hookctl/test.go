@@ -3,6 +3,7 @@ package hookctl
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -144,7 +145,11 @@ func verdict(c hookspec.ConditionPlan) string {
 
 // runHere carries the plan out in this process. Results start no further hooks.
 func (a *app) runHere(c *cli.Context, set *hookspec.Set, e events.Event) error {
-	exec, err := process.New(a.trust)
+	locks, err := process.OpenLocks(filepath.Join("/run/hookd", process.LocksName))
+	if err == nil { // without the right to open them, or a directory, nobody else runs the hooks of this user
+		defer locks.Close()
+	}
+	exec, err := process.New(a.trust, locks)
 	if err != nil {
 		return err
 	}

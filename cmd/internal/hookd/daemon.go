@@ -63,6 +63,7 @@ type daemon struct {
 	trouble *trouble
 	since   time.Time
 	exec    *process.Executor
+	locks   *process.Locks
 	runner  *runner.Runner
 
 	guides     guides
@@ -94,12 +95,17 @@ func run(ctx context.Context, c config, trust hookspec.Trust, log *slog.Logger, 
 	}
 	defer listener.Close()
 	defer remove()
-	exec, err := process.New(trust)
+	locks, err := process.OpenLocks(filepath.Join(c.State, process.LocksName))
+	if err != nil {
+		return err
+	}
+	defer locks.Close()
+	exec, err := process.New(trust, locks)
 	if err != nil {
 		return err
 	}
 	defer exec.Close()
-	d := &daemon{config: c, hup: hup, trust: trust, log: log, trouble: &trouble{log: log, now: map[string]string{}}, since: time.Now(), exec: exec,
+	d := &daemon{config: c, hup: hup, trust: trust, log: log, trouble: &trouble{log: log, now: map[string]string{}}, since: time.Now(), exec: exec, locks: locks,
 		reloads: make(chan chan reloaded), told: map[string]bool{}, places: make(chan struct{}, maxPatient), guides: guides{runs: map[int]string{}}}
 	closeState, set, err := d.restore()
 	if err != nil {

@@ -11,15 +11,12 @@ import (
 	"hookd/runner"
 )
 
-// maxParents is how far up we look for a job: deeper trees are nobody's.
-const maxParents = 64
-
 // within is the chain of jobs that led to what a process asks: the process belongs to a job of ours, or to a script that the guide
 // of a run has started (failures: R9). The control group tells, or else the environment, which a process can write itself: so it
 // counts only where a job runs that has that name, and only root and our own user get this far. ifup(8) starts its scripts with an
 // environment of their own, so all that led to a process are asked.
 func (d *daemon) within(ctx context.Context, peer control.Peer) ([]events.Cause, error) {
-	line := ancestors(int(peer.PID))
+	line := procs.Ancestors(int(peer.PID), os.Getpid())
 	for _, find := range []func(pid int) (run, hook string){d.guides.of, d.exec.Owner, owner} {
 		for _, pid := range line {
 			run, hook := find(pid)
@@ -31,7 +28,19 @@ func (d *daemon) within(ctx context.Context, peer control.Peer) ([]events.Cause,
 			}
 		}
 	}
-	return nil, nil
+	return d.elsewhere(line), nil
+}
+
+// elsewhere is the cause of what a job does that a hookshim or hookctl test runs: it has the job's lock.
+func (d *daemon) elsewhere(line []int) []events.Cause {
+	for _, pid := range line {
+		run, hook := owner(pid)
+		instance, given := procs.Variable(pid, "HOOK_INSTANCE")
+		if run != "" && given && d.locks.Held(hook, instance) {
+			return []events.Cause{{Run: run, Hook: hook}}
+		}
+	}
+	return nil
 }
 
 // owner reads what a job has in its environment.
@@ -67,15 +76,4 @@ func (g *guides) of(pid int) (run, hook string) {
 	defer g.mu.Unlock()
 	c := runner.Script(g.runs[pid])
 	return c.Run, c.Hook
-}
-
-// ancestors are a process, its parent, and so on until us.
-func ancestors(pid int) []int {
-	var line []int
-	for pid > 1 && pid != os.Getpid() && len(line) < maxParents {
-		line = append(line, pid)
-		p, _ := procs.Of(pid)
-		pid = p.Parent
-	}
-	return line
 }

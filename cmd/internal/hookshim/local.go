@@ -3,6 +3,8 @@ package hookshim
 import (
 	"context"
 	"errors"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -18,6 +20,7 @@ type here struct {
 	*shim
 	set   *hookspec.Set
 	exec  *process.Executor // while hooks run
+	locks *process.Locks    // likewise; nil where none can be had
 	ended chan struct{}
 	stop  context.CancelFunc
 	run   *runner.Runner
@@ -95,13 +98,23 @@ func (h *here) ran(j runner.JobReport) {
 	h.job(j)
 }
 
-// open makes this process one that runs hooks.
+// open makes this process one that runs hooks. A hookd that comes meanwhile finds the locks beside its socket.
 func (h *here) open() (err error) {
-	h.exec, err = process.New(h.trust)
+	dir := filepath.Dir(h.socket)
+	if os.Mkdir(dir, 0o755) == nil {
+		os.Chmod(dir, 0o755) // as hookd makes it, whatever our umask
+	}
+	h.locks, _ = process.OpenLocks(filepath.Join(dir, process.LocksName))
+	h.exec, err = process.New(h.trust, h.locks)
 	return err
 }
 
-func (h *here) shut() { h.exec.Close() }
+func (h *here) shut() {
+	h.exec.Close()
+	if h.locks != nil {
+		h.locks.Close()
+	}
+}
 
 // Execute implements runner.Executor. A hook runs only between open and shut.
 func (h *here) Execute(ctx context.Context, t runner.Task) runner.JobReport {
