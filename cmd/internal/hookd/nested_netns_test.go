@@ -13,9 +13,11 @@ import (
 	"testing"
 
 	"hookd/events"
+	"hookd/hookspec"
 	"hookd/internal/control"
 	"hookd/internal/nstest"
 	"hookd/runner"
+	"hookd/runner/process"
 )
 
 // asEmit in the environment makes the test binary hookctl emit --wait: the path of a control socket. Each argument is an event
@@ -175,5 +177,45 @@ func TestNetnsR9Liar(t *testing.T) {
 	var remote *control.Error
 	if err := h.call(control.MethodProceed, control.ProceedRequest{Run: h.file("run")}, nil); !errors.As(err, &remote) {
 		t.Error(err)
+	}
+}
+
+// R9: a job that another process runs, as a hookshim without hookd does, is known by its lock. Its own event does not wait for it.
+func TestNetnsR9Elsewhere(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	h := newHost(t, map[string]string{"a.hook": "[Hook]\nOn=user.a\nTimeout=infinity\nExec=/bin/sh -c '" + emit("a.out", "user.a", "user.b") + "'\n",
+		"b.hook": "[Hook]\nOn=user.b\nTimeout=infinity\nExec=/bin/sh -c '" + emit("b.out", "user.a") + "'\n"})
+	h.start()
+	locks, err := process.OpenLocks(h.path("state/" + process.LocksName))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer locks.Close()
+	trust := hookspec.TrustOf()
+	trust.UIDs = append(trust.UIDs, 65534)
+	exec, err := process.New(trust, locks)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer exec.Close()
+	set := hookspec.Load(hookspec.Options{Hooks: []string{h.path("hooks")}, Trust: trust, Accounts: hookspec.Host{}}, nil)
+	e, err := events.New("user.a", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan := set.Plan(e)
+	over := make(chan struct{})
+	go func() {
+		exec.Execute(t.Context(), runner.Task{Run: "local-1", Event: e, Job: plan.Jobs[0]})
+		close(over)
+	}()
+	h.eventually("the job ends", func() bool { return ended(over) })
+	if got, want := h.file("a.out"), "user.a <a !a\nuser.b <a b=done"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if got, want := h.file("b.out"), "user.a <a <b !a"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
