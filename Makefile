@@ -7,7 +7,7 @@ BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
 PREFIX = /usr/local
 DEBS   = bin
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
-PAGES  = man/hookd.8 man/hookctl.1 man/hookd.hook.5 man/hookd-events.7 man/hookd-examples.7 man/hookd-compat.7
+PAGES  = man/hookd.8 man/hookshim.8 man/hookctl.1 man/hookd.hook.5 man/hookd-events.7 man/hookd-examples.7 man/hookd-compat.7
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 

@@ -39,7 +39,7 @@ var floorPlan = map[string]room{
 	"internal/nstest":       {nil, []string{"golang.org/x/sys"}},
 	"cmd/internal/hookd":    {[]string{"events", "events/networkd", "events/paths", "events/rtnl", "hookspec", "internal/procs", "runner", "runner/history", "runner/monitor", "runner/process", "runner/systemd", "internal/control"}, []string{"github.com/coreos/go-systemd/v22", "golang.org/x/sys"}},
 	"cmd/internal/hookctl":  {[]string{"compat", "compat/adopt", "compat/legacy", "compat/runparts", "events", "hookspec", "internal/control", "runner", "runner/history", "runner/process"}, []string{"github.com/urfave/cli/v2"}},
-	"cmd/internal/hookshim": {[]string{"compat", "compat/runparts", "events", "hookspec", "internal/control", "internal/procs", "runner", "runner/monitor", "runner/process"}, []string{"golang.org/x/sys"}},
+	"cmd/internal/hookshim": {[]string{"compat", "compat/adopt", "compat/runparts", "events", "hookspec", "internal/control", "internal/procs", "runner", "runner/monitor", "runner/process"}, []string{"golang.org/x/sys"}},
 	"test/bench":            {[]string{"runner", "internal/control", "internal/nstest"}, []string{"golang.org/x/sys"}},
 	"cmd/hookd":             {[]string{"cmd/internal/hookd", "hookspec"}, nil},
 	"cmd/hookshim":          {[]string{"cmd/internal/hookshim"}, nil},

@@ -6,7 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
 
 	"hookd/events"
 	"hookd/hookspec"
@@ -18,12 +21,14 @@ import (
 // only while they run.
 type here struct {
 	*shim
-	set   *hookspec.Set
-	exec  *process.Executor // while hooks run
-	locks *process.Locks    // likewise; nil where none can be had
-	ended chan struct{}
-	stop  context.CancelFunc
-	run   *runner.Runner
+	set    *hookspec.Set
+	exec   *process.Executor // while hooks run
+	locks  *process.Locks    // likewise; nil where none can be had
+	umask  int               // while they do not
+	passed []int             // likewise, descriptors
+	ended  chan struct{}
+	stop   context.CancelFunc
+	run    *runner.Runner
 }
 
 // local runs the oneshots of an event, and tells of everything that takes a hookd.
@@ -55,7 +60,7 @@ func (s *shim) local(ctx context.Context, e events.Event) (aborted bool) {
 
 // here is nil where nothing runs for the event. The event is told what led to it.
 func (s *shim) here(ctx context.Context, e events.Event) (*here, events.Event) {
-	set := hookspec.Load(hookspec.Options{Hooks: s.hooks, Trust: s.trust, Accounts: hookspec.Host{}}, nil)
+	set := hookspec.Load(hookspec.Options{Hooks: s.hooks, Trust: s.trust(), Accounts: hookspec.Host{}}, nil)
 	if n := set.Hard(); n > 0 {
 		s.say("faults in the hook files: %d (hookctl check)", n)
 	}
@@ -98,14 +103,19 @@ func (h *here) ran(j runner.JobReport) {
 	h.job(j)
 }
 
-// open makes this process one that runs hooks. A hookd that comes meanwhile finds the locks beside its socket.
+// open makes this process one that runs hooks: one that old scripts are not run by. A hookd that comes meanwhile finds the
+// locks beside its socket.
 func (h *here) open() (err error) {
+	h.umask, h.passed = unix.Umask(0o022), passed()
 	dir := filepath.Dir(h.socket)
 	if os.Mkdir(dir, 0o755) == nil {
 		os.Chmod(dir, 0o755) // as hookd makes it, whatever our umask
 	}
 	h.locks, _ = process.OpenLocks(filepath.Join(dir, process.LocksName))
-	h.exec, err = process.New(h.trust, h.locks)
+	h.exec, err = process.New(h.trust(), h.locks)
+	if err != nil {
+		h.restore()
+	}
 	return err
 }
 
@@ -114,6 +124,30 @@ func (h *here) shut() {
 	if h.locks != nil {
 		h.locks.Close()
 	}
+	h.restore()
+}
+
+// restore gives old scripts the umask, the descriptors and the orphans back that they have with run-parts(8).
+func (h *here) restore() {
+	h.exec = nil
+	unix.Umask(h.umask)
+	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
+	for _, fd := range h.passed {
+		unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
+	}
+}
+
+// passed are the descriptors besides the standard ones that programs get that are executed here.
+func passed() []int {
+	var out []int
+	entries, _ := os.ReadDir("/proc/self/fd")
+	for _, e := range entries {
+		fd, err := strconv.Atoi(e.Name())
+		if flags, gone := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == nil && gone == nil && fd > 2 && flags&unix.FD_CLOEXEC == 0 {
+			out = append(out, fd)
+		}
+	}
+	return out
 }
 
 // Execute implements runner.Executor. A hook runs only between open and shut.

@@ -27,23 +27,25 @@ Flags before SYSTEM, for tests: --socket PATH, --hooks DIRECTORY[:DIRECTORY...]
 // Main runs a mode and returns the exit status: 2 for a wrong command line. The first argument is the name it was called by.
 // What an old system hands over is never wrong.
 func Main(args []string, stdout, stderr io.Writer) int {
-	return trusting(args, hookspec.TrustOf(), stdout, stderr)
+	return trusting(args, hookspec.TrustOf, stdout, stderr)
 }
 
-func trusting(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
+func trusting(args []string, trust func() hookspec.Trust, stdout, stderr io.Writer) int {
 	if len(args) == 0 {
 		args = []string{"hookshim"}
 	}
-	if called, found := asRunParts(args); found {
-		return runParts(called)
-	}
 	at := standard(trust)
+	if base(args[0]) == "run-parts" {
+		return at.runParts(args, true, stderr)
+	}
 	if system, phase, found := linked(args[0]); found {
 		return newShim(at, system, phase, args[1:], stderr).run()
 	}
 	words, err := at.flags(args[1:])
 	switch {
 	case err != nil || len(words) == 0:
+	case words[0] == "run-parts":
+		return at.runParts(words, false, stderr)
 	case len(words) == 1 && words[0] == "monitor":
 		return monitor.Serve(stderr)
 	case len(words) == 1 && words[0] == "enter": // what a monitor starts, to become the program of its service
@@ -63,4 +65,16 @@ func trusting(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int
 	}
 	fmt.Fprint(stderr, usage)
 	return 2
+}
+
+// runParts is run-parts(8), with hooks where a directory is adopted. Where it was found in place of the real one, any other
+// directory is that one's.
+func (p place) runParts(called []string, found bool, stderr io.Writer) int {
+	if status, done := coordinate(p, called, stderr); done {
+		return status
+	}
+	if found {
+		p.executeReal(called)
+	}
+	return runParts(called)
 }

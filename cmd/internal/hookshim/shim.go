@@ -22,12 +22,12 @@ import (
 // place says where things are. Only flags change it, never the environment.
 type place struct {
 	socket string
-	hooks  []string // directories
-	root   string   // below which adopted directories and their records lie
-	trust  hookspec.Trust
+	hooks  []string              // directories
+	root   string                // below which adopted directories and their records lie
+	trust  func() hookspec.Trust // asked where it matters: it reads files
 }
 
-func standard(trust hookspec.Trust) place {
+func standard(trust func() hookspec.Trust) place {
 	return place{socket: filepath.Join(stateDir, control.SocketName), hooks: hookspec.HookDirs(), trust: trust}
 }
 
@@ -119,21 +119,24 @@ func (s *shim) run() int {
 	defer stop()
 	e, err := s.event()
 	if err != nil {
-		s.say("nothing runs: %s", err)
+		s.say("no hook runs: %s", err)
 		return 0
 	}
+	return s.status(e, s.tell(ctx, e))
+}
+
+// tell has the hooks of an event run, by hookd or here, and says whether one has ended it.
+func (s *shim) tell(ctx context.Context, e events.Event) (aborted bool) {
 	c, err := control.Greet(ctx, s.socket, greeting)
 	if err == nil {
-		var aborted bool
-		aborted, err = s.report(ctx, c, e)
-		c.Close()
-		if err == nil || !errors.Is(err, control.ErrUnasked) {
+		defer c.Close()
+		if aborted, err = s.report(ctx, c, e); !errors.Is(err, control.ErrUnasked) {
 			s.lost(e, err)
-			return s.status(e, aborted)
+			return aborted
 		}
 	}
 	s.alone(err)
-	return s.status(e, s.local(ctx, e))
+	return s.local(ctx, e)
 }
 
 func (s *shim) event() (events.Event, error) {

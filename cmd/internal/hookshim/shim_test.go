@@ -32,7 +32,7 @@ func TestMain(m *testing.M) {
 	case name == "dump":
 		dump()
 	case !strings.HasSuffix(name, ".test"):
-		os.Exit(trusting(os.Args, trust, os.Stdout, os.Stderr))
+		os.Exit(trusting(os.Args, func() hookspec.Trust { return trust }, os.Stdout, os.Stderr))
 	}
 	os.Exit(m.Run())
 }
@@ -163,9 +163,9 @@ func TestWrongUsage(t *testing.T) {
 // What an old system hands over is never wrong: a line says what is odd about it.
 func TestOddEvents(t *testing.T) {
 	w := newWorld(t, map[string]string{"a": failing})
-	w.expect(w.shim(nil, "dhclient"), 0, "hookshim: nothing runs: unknown event dhclient. (did you mean dhclient.nbi?)\n")
-	w.expect(w.shim(nil, "networkmanager", "eth0", "new\naction"), 0, "hookshim: nothing runs: unknown event \"networkmanager.new\\naction\" (did you mean networkmanager.reapply?)\n")
-	w.expect(w.shim(nil, "system-sleep", "soon", "suspend"), 0, "hookshim: nothing runs: phase is never soon, only pre, post\n")
+	w.expect(w.shim(nil, "dhclient"), 0, "hookshim: no hook runs: unknown event dhclient. (did you mean dhclient.nbi?)\n")
+	w.expect(w.shim(nil, "networkmanager", "eth0", "new\naction"), 0, "hookshim: no hook runs: unknown event \"networkmanager.new\\naction\" (did you mean networkmanager.reapply?)\n")
+	w.expect(w.shim(nil, "system-sleep", "soon", "suspend"), 0, "hookshim: no hook runs: phase is never soon, only pre, post\n")
 	w.expect(w.shim(nil, "system-sleep"), 0, "")
 	w.expect(w.shim([]string{"IFACE=a", "IFACE=b", "=", "x"}, "ifupdown", "down"), 0, "")
 }

@@ -1,0 +1,177 @@
+package hookshim
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sys/unix"
+
+	"hookd/compat"
+	"hookd/compat/adopt"
+	"hookd/compat/runparts"
+	"hookd/events"
+	"hookd/hookspec"
+	"hookd/internal/control"
+)
+
+// coordinator makes one order of the scripts of an adopted directory, which it runs as run-parts(8) does, and of the hooks of
+// its event. Whatever goes wrong with the hooks, the scripts run.
+type coordinator struct {
+	*shim
+	event   events.Event
+	engine  *runparts.Runner
+	scripts []runparts.Script
+	vetoed  bool
+}
+
+// coordinate is run-parts of an adopted directory. It is none of its business where no directory of an adopted system is to be
+// run; then it has done nothing.
+func coordinate(at place, called []string, stderr io.Writer) (status int, done bool) {
+	o, stop := runparts.Parse(called)
+	if stop != nil || o.Test || o.List || len(o.Directories) != 1 {
+		return 0, false
+	}
+	system, phase, adopted := at.adopted(o.Directories[0], stderr)
+	if !adopted {
+		return 0, false
+	}
+	runtime.LockOSThread() // the mask of signals that scripts get is that of a thread
+	c := &coordinator{shim: newShim(at, system, phase, o.Args, stderr), engine: runparts.New(o)}
+	occupy()
+	scripts, told := runparts.List(&c.engine.Options)
+	io.WriteString(stderr, told.Stderr)
+	if c.scripts = scripts; told.Failed || !c.engine.Begin(scripts) {
+		return 1, true
+	}
+	return c.run(), true
+}
+
+// occupy keeps the numbers of standard descriptors that are closed from what is opened here: what is written there would go to
+// hookd. Scripts get them closed.
+func occupy() {
+	for fd := range 3 {
+		if _, err := unix.FcntlInt(uintptr(fd), unix.F_GETFD, 0); err == unix.EBADF {
+			unix.Open(os.DevNull, unix.O_RDWR|unix.O_CLOEXEC, 0) // the lowest number that is free
+		}
+	}
+}
+
+// adopted finds the system whose directory this is, where hookctl adopt has put us before run-parts(8). Where links stand in
+// its directories they do what is to be done.
+func (p place) adopted(dir string, stderr io.Writer) (compat.System, compat.Phase, bool) {
+	system, phase, known := compat.ForDirectory(dir)
+	if !known || !system.RunParts || filepath.Clean(dir) != filepath.Join("/", p.root, phase.Directory) {
+		return system, phase, false
+	}
+	record, err := adopt.Host{Root: p.root}.Read(system.Name)
+	if err != nil {
+		(&shim{err: stderr}).say("no hook runs: %s", err)
+	}
+	return system, phase, err == nil && record != nil && record.By == adopt.ByPath
+}
+
+// run walks through scripts and hooks and returns the exit status.
+func (c *coordinator) run() int {
+	ctx := context.Background() // signals do here what they do with run-parts(8)
+	e, err := c.shim.event()
+	switch c.event = e; {
+	case err != nil:
+		c.say("no hook runs: %s", err)
+		c.rest(c.scripts)
+	case len(c.scripts) == 0:
+		c.vetoed = c.status(e, c.tell(ctx, e)) != 0
+	default:
+		c.withHooks(ctx)
+	}
+	if status := c.engine.End(); !c.vetoed {
+		return status
+	}
+	return 1
+}
+
+func (c *coordinator) withHooks(ctx context.Context) {
+	conn, err := control.Greet(ctx, c.socket, greeting)
+	if err == nil {
+		r := c.remote(ctx, c.event, conn)
+		defer r.leave()
+		if err = c.walk(r); !errors.Is(err, control.ErrUnasked) {
+			return
+		}
+	}
+	c.alone(err)
+	h, e := c.here(ctx, c.event)
+	if h == nil {
+		c.rest(c.scripts)
+		return
+	}
+	o := &own{here: h, event: e, ctx: ctx}
+	defer o.leave()
+	c.walk(o)
+}
+
+// walk takes the steps in their order. It has done nothing when hookd was not asked.
+func (c *coordinator) walk(g guide) error {
+	steps, err := g.begin(names(c.scripts))
+	switch {
+	case errors.Is(err, control.ErrUnasked):
+		return err
+	case err != nil:
+		c.lost(c.event, err)
+		c.rest(c.scripts)
+		return nil
+	}
+	if len(steps) == 0 { // hookd need not hear what becomes of the scripts
+		g.leave()
+		c.rest(c.scripts)
+		return nil
+	}
+	c.steps(g, steps)
+	return nil
+}
+
+func (c *coordinator) steps(g guide, steps []hookspec.Step) {
+	left := c.scripts
+	for i, step := range steps {
+		if len(step.Hooks) == 0 {
+			script := left[0]
+			if left = left[1:]; !c.engine.Run(script) {
+				g.proceed(i, events.Show(script.Name)+" failed")
+				return
+			}
+			continue
+		}
+		reply, err := g.proceed(i, "")
+		for _, j := range reply.Jobs {
+			c.job(j)
+		}
+		if err != nil {
+			c.lost(c.event, err)
+			c.rest(left)
+			return
+		}
+		if c.vetoed = c.status(c.event, reply.Aborted != "") != 0; c.vetoed {
+			return
+		}
+	}
+}
+
+// rest runs scripts alone.
+func (c *coordinator) rest(scripts []runparts.Script) {
+	for _, s := range scripts {
+		if !c.engine.Run(s) {
+			return
+		}
+	}
+}
+
+func names(scripts []runparts.Script) []string {
+	var out []string
+	for _, s := range scripts {
+		out = append(out, s.Name)
+	}
+	return out
+}
