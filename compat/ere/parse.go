@@ -33,7 +33,6 @@ type parser struct {
 	groups   int
 	closed   [10]bool // which groups may be referred to
 	referred [10]bool
-	depth    int
 	err      Error
 }
 

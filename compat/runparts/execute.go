@@ -23,12 +23,20 @@ func (r *Runner) execute(s Script, to sink) Outcome {
 			r.die("pipe: " + errorText(err))
 		}
 	}
+	if r.stdin >= 0 {
+		if files[0], err = r.rewound(); err != nil {
+			r.die("failed to rewind temporary file: " + errorText(err))
+		}
+	}
 	r.before(s.Path)
 	began := time.Now()
 	c.pid, c.pidfd, err = r.start(s.Path, files)
 	if r.reads() {
 		syscall.Close(ends[0])
 		syscall.Close(ends[1])
+	}
+	if r.stdin >= 0 && files[0] != r.stdin {
+		syscall.Close(files[0])
 	}
 	if err == nil {
 		r.follow(&c, &o, to)
@@ -83,6 +91,9 @@ func (r *Runner) follow(c *child, o *Outcome, to sink) {
 	}
 	if !ended {
 		c.reap(o, true)
+	}
+	if o.Timeout {
+		signalTree(c.pid, syscall.SIGKILL) // what the script has left behind
 	}
 }
 

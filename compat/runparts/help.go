@@ -38,8 +38,8 @@ Not in debianutils, and never abbreviated:
                         5.21, else like 5.23
       --timeout=SPAN    end a script that runs longer, with everything in
                         its session, which is one of its own
-      --parallel[=N]    run N scripts at a time, one for each CPU without
-                        N; output and messages stay in order
+      --parallel[=N]    run N scripts at a time, 16 without N; what is
+                        written stays in order and apart
       --json            write a line of JSON on standard output for each
                         script; what scripts write goes to standard error
 `

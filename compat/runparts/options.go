@@ -66,6 +66,8 @@ func parse(args []string, posix bool) (Options, *Stop) {
 		return o, wrong("run-parts: missing operand\n")
 	case o.List && o.Test:
 		return o, wrong("run-parts: --list and --test can not be used together\n")
+	case o.Parallel > 1 && (o.Before != "" || o.After != ""):
+		return o, wrong("run-parts: --parallel can not be used with --before and --after\n")
 	case o.custom:
 		re, err := ere.Compile(o.pattern)
 		if err != nil {
@@ -145,7 +147,7 @@ func (o *Options) setOwn(name, value string) *Stop {
 		}
 		o.Timeout = span
 	case "parallel":
-		o.Parallel = defaultParallel()
+		o.Parallel = defaultParallel
 		if value != "" {
 			n, err := strconv.Atoi(value)
 			if err != nil || n < 1 || n > maxParallel {

@@ -122,10 +122,15 @@ func stat(path string, st *syscall.Stat_t) error {
 // Run does with one entry what is to be done with it: it runs the script, or prints its path, or says what is wrong with
 // it. False: no other script may run.
 func (r *Runner) Run(s Script) bool {
+	verdict, err := Judge(s.Path)
+	return r.act(s, verdict, err, func() Outcome { return r.execute(s, r) })
+}
+
+// act does what the verdict asks for.
+func (r *Runner) act(s Script, verdict Verdict, err error, execute func() Outcome) bool {
 	if r.Debug && !r.Dialect.Old() {
 		write(2, "processing: "+s.Path+"\n")
 	}
-	verdict, err := Judge(s.Path)
 	switch {
 	case verdict == Gone:
 		r.say("failed to stat component " + s.Path + ": " + errorText(err))
@@ -140,7 +145,7 @@ func (r *Runner) Run(s Script) bool {
 		r.out.print(s.Path + "\n")
 	case verdict == Runs && !r.Test && !r.List:
 		r.announce(s)
-		r.finish(r.execute(s, r))
+		r.finish(execute())
 		return r.Status == 0 || !r.ExitOnError
 	}
 	return true

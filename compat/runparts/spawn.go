@@ -1,6 +1,7 @@
 package runparts
 
 import (
+	"strconv"
 	"syscall"
 	"unsafe"
 )
@@ -23,9 +24,6 @@ func (r *Runner) start(path string, files [3]int) (pid, pidfd int, err error) {
 	fds := make([]uintptr, len(files))
 	for i, fd := range files {
 		fds[i] = uintptr(fd) // -1 stays closed
-	}
-	if r.stdin >= 0 {
-		syscall.Seek(r.stdin, 0, 0)
 	}
 	argv := append([]string{path}, r.Args...)
 	pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: r.environ(), Files: fds, Sys: sys})
@@ -54,9 +52,6 @@ func (r *Runner) standard() [3]int {
 			files[fd] = -1
 		}
 	}
-	if r.stdin >= 0 {
-		files[0] = r.stdin
-	}
 	return files
 }
 
@@ -64,6 +59,15 @@ func isOpen(fd int) bool {
 	const getFlags = 1 // F_GETFD
 	_, _, e := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), getFlags, 0)
 	return e == 0
+}
+
+// rewound is what is to be read by a script at its beginning, with a place in it that is its own if others run beside it.
+func (r *Runner) rewound() (int, error) {
+	if r.Parallel > 1 {
+		return syscall.Open("/proc/self/fd/"+strconv.Itoa(r.stdin), syscall.O_RDWR|syscall.O_CLOEXEC, 0)
+	}
+	_, err := syscall.Seek(r.stdin, 0, 0)
+	return r.stdin, err
 }
 
 // pipes makes those of a script. Where standard descriptors are closed the pipes get their numbers, and debianutils, which
