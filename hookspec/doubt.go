@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"hookd/compat"
 	"hookd/events"
 )
 
@@ -34,7 +35,9 @@ func (s *Set) nobody(h *Hook) []Fault {
 		for _, r := range l.refs {
 			f := Fault{Place: r.Place, Hook: h.Name}
 			switch {
-			case strings.HasPrefix(r.String(), "legacy:") || s.stands(r, h.Name):
+			case r.legacy() && !h.besideScripts():
+				f.Msg = fmt.Sprintf("%s= names %s, and no old system runs scripts for the events of this hook", l.key, r)
+			case r.legacy() || s.stands(r, h.Name):
 				continue
 			case has(s.refused, r.String()):
 				f.Msg = fmt.Sprintf("%s= names %s, which is refused", l.key, r)
@@ -46,6 +49,16 @@ func (s *Set) nobody(h *Hook) []Fault {
 		}
 	}
 	return out
+}
+
+// besideScripts says whether old scripts are run for an event of the hook. Which there are on a host may change any time.
+func (h *Hook) besideScripts() bool {
+	return slices.ContainsFunc(h.On, func(on Trigger) bool {
+		return slices.ContainsFunc(on.Specs(), func(spec events.Spec) bool {
+			family, _, _ := strings.Cut(spec.Name, ".")
+			return slices.ContainsFunc(compat.Systems(), func(old compat.System) bool { return old.Family == family })
+		})
+	})
 }
 
 // apart finds hooks that require one which never runs in the same run: what settles makes a run of its own.

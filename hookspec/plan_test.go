@@ -216,7 +216,9 @@ func TestDoubts(t *testing.T) {
 	for _, test := range []struct{ name, hooks, want string }{
 		{"none", "-- a --\nOn=link.up\nAfter=b\n-- b --\nOn=link.up\n", ""},
 		{"after nobody", "-- a --\nOn=link.up\nAfter=fire-wall legacy:x\n-- firewall --\nOn=link.up\n",
-			"a.hook:3:7: doubt: After= names fire-wall, and there is no such hook (did you mean firewall?)"},
+			"a.hook:3:7: doubt: After= names fire-wall, and there is no such hook (did you mean firewall?)\n" +
+				"a.hook:3:17: doubt: After= names legacy:x, and no old system runs scripts for the events of this hook"},
+		{"after an old script", "-- a --\nOn=link.up\nOn=ifupdown.*\nAfter=legacy:x\nBefore=legacy:y*\n", ""},
 		{"glob of nobody", "-- a --\nOn=link.up\nBefore=zz*\n", "a.hook:3:8: doubt: Before= names zz*, and there is no such hook"},
 		{"parameter never given", "-- a --\nOn=link.up\nParameter=gatway\n",
 			"a.hook:3:11: doubt: no event of this hook carries the required parameter gatway: the hook never runs"},

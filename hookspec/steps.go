@@ -14,9 +14,6 @@ type Step struct {
 	Hooks  []string     `json:"hooks,omitempty"`
 }
 
-// legacy begins what After= and Before= call an old script.
-const legacy = "legacy:"
-
 // slot is a script or a job by its index.
 type slot struct {
 	name        string
@@ -115,7 +112,7 @@ func (s *Set) bounds(p Plan, scripts []string) (least, most []int) {
 func (s *Set) legacy(e events.Event, h *Hook) (after, before func(script string) bool) {
 	means := func(refs []Ref) func(string) bool {
 		return func(script string) bool {
-			return !s.cut[h.Name] && slices.ContainsFunc(refs, func(r Ref) bool { return r.legacy() && r.Match(legacy+script) })
+			return !s.cut[h.Name] && slices.ContainsFunc(refs, func(r Ref) bool { return r.legacy() && r.Match(scriptPrefix+script) })
 		}
 	}
 	if s.reversed(e)(h) {
@@ -125,4 +122,4 @@ func (s *Set) legacy(e events.Event, h *Hook) (after, before func(script string)
 }
 
 // legacy says whether a reference means old scripts: a glob of hooks means none.
-func (r Ref) legacy() bool { return strings.HasPrefix(r.String(), legacy) }
+func (r Ref) legacy() bool { return strings.HasPrefix(r.String(), scriptPrefix) }
