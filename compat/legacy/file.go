@@ -12,6 +12,7 @@ type File struct {
 	Link string // what stands in it, if it is a link
 	Real string // where it leads to, links followed; empty if nowhere
 
+	ID       string // the same for all links of one file
 	Kind     byte   // of Real: - file, d directory, p FIFO, s socket, c device, ? nothing
 	Mode     uint32 // permissions of Real with set-id and sticky bits
 	UID, GID uint32

@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
@@ -146,6 +147,7 @@ func (h *host) file(p string, kind fs.FileMode) File {
 	case f.Real == "" || syscall.Lstat(h.real(f.Real), &st) != nil:
 		return f
 	}
+	f.ID = fmt.Sprintf("%x:%x", st.Dev, st.Ino)
 	f.Kind, f.Mode, f.UID, f.GID, f.Size = kindOf(st.Mode), st.Mode&0o7777, st.Uid, st.Gid, st.Size
 	if f.Kind == '-' {
 		f.Start = h.start(f.Real)

@@ -12,14 +12,16 @@ import (
 
 // Entry is one file in an old directory.
 type Entry struct {
-	System string // as hookctl adopt has it, or the old system's own name
-	When   string // a pattern of our events, or the old system's own word where there is no event
-	Event  bool   // When is a pattern of our events
-	Order  int    // its place among those of the directory that run, from 1; 0 for none
-	Path   string // on that host
-	Real   string // what Path leads to, links followed; empty if nowhere
-	Runs   bool
-	Why    string // why it never runs
+	System  string // as hookctl adopt has it, or the old system's own name
+	When    string // a pattern of our events, or the old system's own word where there is no event
+	Event   bool   // When is a pattern of our events
+	Order   int    // its place among those of the directory that run, from 1; 0 for none
+	Path    string // on that host
+	Real    string // what Path leads to, links followed; empty if nowhere
+	Regular bool   // it leads to a file
+	ID      string // of the file, the same for all its links; empty if there is none
+	Runs    bool
+	Why     string // why it never runs
 	// Expected marks what never runs and is no mistake: the old system is not installed, the file is overridden or a mask.
 	Expected bool
 	Notes    []string // what is doubtful and does not keep it from running
@@ -111,7 +113,7 @@ func (t *turn) take(f File) Entry {
 }
 
 func (d directory) judge(f File, winner string) Entry {
-	e := Entry{System: d.system, When: d.when, Event: d.event, Path: f.Path, Real: f.Real, Shim: f.isShim()}
+	e := Entry{System: d.system, When: d.when, Event: d.event, Path: f.Path, Real: f.Real, ID: f.ID, Regular: f.Kind == '-', Shim: f.isShim()}
 	switch {
 	case d.absent != "":
 		e.Why, e.Expected = d.absent, true

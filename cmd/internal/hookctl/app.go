@@ -119,6 +119,10 @@ func (a *app) build() *cli.App {
 			{Name: "test", Usage: "show what an event would run, and why other hooks would not", ArgsUsage: "EVENT [key=value…]",
 				Action: a.args(1, many, a.test), Flags: []cli.Flag{
 					&cli.BoolFlag{Name: "run", Usage: "run it here and now"}}},
+			{Name: "import", Usage: "make hooks of old scripts", ArgsUsage: "PATH…", Action: a.args(1, many, a.importScripts), Flags: []cli.Flag{
+				&cli.BoolFlag{Name: "dry-run", Usage: "only show it"},
+				&cli.BoolFlag{Name: "replace", Usage: "put the old scripts aside"},
+				&cli.StringFlag{Name: "to", Usage: "write to `DIR` in place of /etc/hookd"}, rootFlag()}},
 			{Name: "events", Usage: "list events, or describe one", ArgsUsage: "[NAME]", Action: a.args(0, 1, a.events)},
 			{Name: "new", Usage: "print a commented hook file to begin with", ArgsUsage: "NAME", Action: a.args(1, 1, a.create)},
 			{Name: "emit", Usage: "make an event by hand", ArgsUsage: "EVENT [key=value…]", Action: a.args(1, many, a.emit),

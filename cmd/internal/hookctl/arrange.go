@@ -132,7 +132,7 @@ func (s *sorter) checkGlobals() error {
 		allowed = "hooks policy json no-color"
 	case "emit", "watch", "history", "status", "start", "stop", "restart", "reload", "flush":
 		allowed = "socket json no-color"
-	case "events", "new":
+	case "events", "new", "import":
 		allowed = "json no-color"
 	case "adopt":
 		allowed = "socket json no-color"
