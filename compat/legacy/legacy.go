@@ -126,6 +126,8 @@ func (d directory) judge(f File, winner string) Entry {
 		e.Why, e.Expected, e.Remarks, e.chosen = v.why, v.expected || f.placeholder(), v.remarks, v.chosen
 	}
 	e.Runs = e.Why == ""
-	e.Notes = f.doubts()
+	if e.Runs || e.Expected {
+		e.Notes = f.doubts()
+	}
 	return e
 }

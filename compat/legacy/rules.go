@@ -127,6 +127,17 @@ func exactly(f File) verdict {
 	return verdict{}
 }
 
+// trusted is what hookd believes that runs scripts itself: nobody but root can change them.
+func trusted(f File) verdict {
+	switch {
+	case f.UID != 0:
+		return never("hookd does not trust it: it belongs to user %d", f.UID)
+	case f.Mode&0o002 != 0 || f.Mode&0o020 != 0 && f.GID != 0:
+		return never("hookd does not trust it: others may write to it (mode %04o)", f.Mode)
+	}
+	return verdict{}
+}
+
 // ownedByRoot is what NetworkManager's dispatcher believes (check_permissions).
 func ownedByRoot(f File) verdict {
 	switch {

@@ -139,6 +139,30 @@ func TestNetworkdStuck(t *testing.T) {
 	}
 }
 
+// Once it is adopted hookd runs the scripts, by rules without these faults.
+func TestNetworkdAdopted(t *testing.T) {
+	if os.Getuid() != 0 {
+		t.Skip("files of root's need root")
+	}
+	const dir = "etc/networkd-dispatcher/routable.d/"
+	at := root(t, map[string]string{"bin/sh": "x", dir + "a": "0750 " + script, dir + "b": "echo\n", dir + "c": script, dir + "d": "-> /dev/null",
+		dir + "e": "0757 " + script, "usr/lib/networkd-dispatcher/routable.d/d": script, "etc/hookd/adopted/networkd-dispatcher": "x"})
+	want := []string{
+		"networkd.routable /etc/networkd-dispatcher/routable.d/a: runs 1",
+		"networkd.routable /etc/networkd-dispatcher/routable.d/b: exec format error: it does not begin with #!",
+		"networkd.routable /etc/networkd-dispatcher/routable.d/c: runs 2",
+		"networkd.routable /etc/networkd-dispatcher/routable.d/d: (a mask: it is empty or a link to /dev/null)",
+		"networkd.routable /usr/lib/networkd-dispatcher/routable.d/d: (overridden by /etc/networkd-dispatcher/routable.d/d)",
+		"networkd.routable /etc/networkd-dispatcher/routable.d/e: hookd does not trust it: others may write to it (mode 0757)"}
+	entries := Read(at)
+	if diff := cmp.Diff(want, told(entries)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if !entries[0].OnePlan {
+		t.Error("hookd runs it in one plan with hooks")
+	}
+}
+
 // agree asks the program itself, where one is: on this host or in a system that was built for tests.
 func agree(t *testing.T, at string) {
 	cache, _ := os.UserCacheDir()

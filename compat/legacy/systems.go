@@ -15,6 +15,7 @@ var (
 	direct    = []rule{leads, regular, anyExecutable, executes}
 	systemd   = []rule{notHidden, emptyMasks, leads, regular, anyExecutable, executes}
 	networkd  = []rule{leads, regular, exactly, executes}
+	trusting  = []rule{emptyMasks, leads, regular, trusted, anyExecutable, executes} // hookd's for networkd-dispatcher's
 	manager   = []rule{noBackup, emptyMasks, leads, regular, ownedByRoot, noWait, executesOrShell}
 	pmUtils   = []rule{noTilde, leads, oneOwner, regular, anyExecutable, executesOrShell}
 	sourced   = []rule{leads, regular}
@@ -194,10 +195,15 @@ func (h *host) linkedFrom(dirs ...string) rule {
 }
 
 func networkdDispatcher(h *host) []directory {
-	all := ofPhases("networkd-dispatcher", h.unless("networkd-dispatcher", "/usr/bin/networkd-dispatcher"), networkd)
+	ours := h.adopted["networkd-dispatcher"]
+	absent, rules := h.unless("networkd-dispatcher", "/usr/bin/networkd-dispatcher"), networkd
+	if ours {
+		absent, rules = "", trusting
+	}
+	all := ofPhases("networkd-dispatcher", absent, rules)
 	for i, d := range all {
 		all[i].paths = append(all[i].paths, strings.Replace(d.paths[0], "/etc/", "/usr/lib/", 1))
-		all[i].falls, all[i].stops = true, true
+		all[i].falls, all[i].stops = !ours, !ours
 	}
 	return append(all, h.strangers("networkd-dispatcher", "/etc/networkd-dispatcher", "*.d", "nobody runs this directory: that is no state", all)...)
 }

@@ -183,9 +183,9 @@ func (a *app) options(c *cli.Context) hookspec.Options {
 	o.NeedHooks, o.NeedPolicies = len(o.Hooks) > 0, len(o.Policies) > 0
 	if len(o.Hooks) == 0 {
 		o.Hooks, o.Scripts = hookspec.HookDirs(), hookspec.AdoptedScripts()
-		for i := range o.Hooks {
-			o.Hooks[i] = below(c, o.Hooks[i])
-		}
+		allBelow(c, o.Hooks)
+		allBelow(c, o.Scripts.Dirs)
+		o.Scripts.Record = below(c, o.Scripts.Record)
 	}
 	if len(o.Policies) == 0 {
 		o.Policies = hookspec.PolicyDirs()

@@ -40,6 +40,12 @@ func below(c *cli.Context, path string) string {
 	return path
 }
 
+func allBelow(c *cli.Context, paths []string) {
+	for i := range paths {
+		paths[i] = below(c, paths[i])
+	}
+}
+
 // oldRows are old scripts as list shows them, in JSON.
 func oldRows(c *cli.Context, entries []legacy.Entry) []listed {
 	var rows []listed
@@ -120,5 +126,5 @@ func oldDoubts(e legacy.Entry) []string {
 	if e.Runs || e.Expected {
 		return e.Notes
 	}
-	return append([]string{"the script never runs: " + e.Why}, e.Notes...)
+	return []string{"the script never runs: " + e.Why}
 }
