@@ -92,3 +92,7 @@ func lock(path string) (unlock func(), err error) {
 	}
 	return func() { f.Close() }, nil
 }
+
+// Base is the directory of a suite's system, for tests that want its programs and not the system itself. Nothing may be
+// written there.
+func Base(suite string) (string, error) { return base(suite, Plain()) }
