@@ -2,8 +2,9 @@
 
 GO     = go
 TAGS   = urfave_cli_no_docs
-MAINS  = ./cmd/hookd ./cmd/hookctl ./cmd/hookshim
+MAINS  = ./cmd/hookd ./cmd/hookctl
 BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
+SHIM   = bin/hookshim
 PREFIX = /usr/local
 DEBS   = bin
 ZSHDIR = $(PREFIX)/share/zsh/site-functions
@@ -11,7 +12,10 @@ PAGES  = man/hookd.8 man/hookshim.8 man/hookctl.1 man/hookd.hook.5 man/hookd-eve
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build run test test-trixie check bench install deb clean
+# hookshim is started often: it has no debug data, and where there is one (compat/runparts/entry_*.s) an entry point of its own.
+ENTRY  = $(if $(filter amd64,$(shell $(GO) env GOARCH)),-E hookd/compat/runparts.entry)
+
+.PHONY: help build shim run test test-trixie check bench install deb clean
 
 help:
 	@echo 'make build    the programs, in bin/'
@@ -23,8 +27,11 @@ help:
 	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
 	@echo 'make deb      a Debian package, below $$(DEBS), bin by default'
 
-build:
+build: shim
 	$(BUILD) -o bin/ $(MAINS)
+
+shim:
+	$(BUILD) -ldflags '-s -w $(ENTRY)' -o $(SHIM) ./cmd/hookshim
 
 run: build
 	@echo

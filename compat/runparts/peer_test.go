@@ -1,0 +1,129 @@
+package runparts_test
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"hookd/internal/booted"
+)
+
+// peer is a program that is run as run-parts.
+type peer struct {
+	argv    []string // before the arguments
+	dialect string   // ours: what --compat takes
+}
+
+// debianutils is the real run-parts of a version: the host's own, or that of a Debian root with its own C library, in a copy
+// that an ordinary user can read.
+func debianutils(t *testing.T, version string) peer {
+	t.Helper()
+	if text, err := os.ReadFile("/usr/bin/run-parts"); err == nil && bytes.Contains(text, []byte("run-parts program, version "+version)) {
+		return peer{argv: []string{"/usr/bin/run-parts"}}
+	}
+	booted.Need(t)
+	root, err := booted.Base(map[string]string{"5.7": booted.Bookworm, "5.23": booted.Trixie}[version])
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := open(t)
+	loader := copied(t, dir, root, "lib64/ld-linux-x86-64.so.2")
+	copied(t, dir, root, "usr/lib/*/libc.so.6")
+	program := copied(t, dir, root, "usr/bin/run-parts")
+	if text, err := os.ReadFile(program); err != nil || !bytes.Contains(text, []byte("run-parts program, version "+version)) {
+		t.Fatalf("the run-parts of %s is not %s (%v)", root, version, err)
+	}
+	return peer{argv: []string{loader, "--library-path", dir, "--argv0", "run-parts", program}}
+}
+
+// open is a temporary directory that everybody can read.
+func open(t testing.TB) string {
+	t.Helper()
+	dir := t.TempDir()
+	for d := dir; d != os.TempDir() && len(d) > 1; d = filepath.Dir(d) {
+		if err := os.Chmod(d, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+func copied(t *testing.T, dir, root, pattern string) string {
+	t.Helper()
+	found, _ := filepath.Glob(filepath.Join(root, pattern))
+	if len(found) == 0 {
+		t.Fatalf("there is no %s in %s", pattern, root)
+	}
+	text, err := os.ReadFile(found[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := filepath.Join(dir, filepath.Base(found[0]))
+	if err := os.WriteFile(at, text, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return at
+}
+
+// ours is hookshim as the Makefile builds it: with the entry point that notes down what a Go program loses.
+func ours(t testing.TB, dialect string) peer {
+	t.Helper()
+	at := filepath.Join(open(t), "run-parts")
+	cmd := exec.Command("make", "-s", "-C", "../..", "shim", "SHIM="+at)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("cannot build hookshim: %v\n%s", err, out)
+	}
+	return peer{argv: []string{at}, dialect: dialect}
+}
+
+// call is one way to call run-parts.
+type call struct {
+	dir   string // to be called in
+	args  []string
+	env   []string
+	shell string // what a shell does before it becomes run-parts
+	stdin string
+	uid   uint32
+	one   bool // standard output and standard error are one
+}
+
+// said is what came of it.
+type said struct {
+	stdout, stderr string
+	state          string
+}
+
+func (p peer) run(t testing.TB, c call) said {
+	t.Helper()
+	argv := p.argv
+	if c.shell != "" {
+		argv = append([]string{"/bin/sh", "-c", c.shell + `; exec "$@"`, "sh"}, argv...)
+	}
+	var args []string
+	if p.dialect != "" {
+		args = append(args, "--compat="+p.dialect)
+	}
+	cmd := &exec.Cmd{Path: argv[0], Args: append(append(append([]string{}, argv...), args...), c.args...), Dir: c.dir,
+		Env: append([]string{"PATH=/usr/bin:/bin", "A=b"}, c.env...), Stdin: strings.NewReader(c.stdin)}
+	if c.shell == "" && len(p.argv) == 1 {
+		cmd.Args[0] = "run-parts"
+	}
+	if c.uid != 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: c.uid, Gid: c.uid}}
+	}
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if c.one {
+		cmd.Stderr = &stdout
+	}
+	if err := cmd.Run(); cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	// A shell can't give a program another name than its path.
+	named := strings.NewReplacer(p.argv[0]+": ", "run-parts: ")
+	return said{named.Replace(stdout.String()), named.Replace(stderr.String()), cmd.ProcessState.String()}
+}
