@@ -50,8 +50,9 @@ type ReportReply struct {
 	Ended *runner.RunReport `json:"ended,omitempty"`
 }
 
-// ProceedRequest lets the hooks of a step of a run begin: steps count from 0. With Stop nothing of the run begins any more, and
-// it says why.
+// ProceedRequest lets the hooks of a step of a run, and of those before it, begin: steps count from 0. With Stop nothing of the
+// run begins any more, and it says why. A run that is over may still be asked about for a while. Who has a connection for this
+// asks on it within 10 seconds, or makes another one: the server keeps none on which nothing is asked.
 type ProceedRequest struct {
 	Run  string `json:"run"`
 	Step int    `json:"step"`

@@ -16,14 +16,17 @@ import (
 // counts only where a job runs that has that name, and only root and our own user get this far. ifup(8) starts its scripts with an
 // environment of their own, so all that led to a process are asked.
 func (d *daemon) within(ctx context.Context, peer control.Peer) ([]events.Cause, error) {
+	tried := map[events.Cause]bool{}
 	line := procs.Ancestors(int(peer.PID), os.Getpid())
 	for _, find := range []func(pid int) (run, hook string){d.guides.of, d.exec.Owner, owner} {
 		for _, pid := range line {
 			run, hook := find(pid)
-			if run == "" {
+			cause := events.Cause{Run: run, Hook: hook}
+			if run == "" || tried[cause] {
 				continue
 			}
-			if chain, err := d.runner.Within(ctx, events.Cause{Run: run, Hook: hook}); err != nil || chain != nil {
+			tried[cause] = true
+			if chain, err := d.runner.Within(ctx, cause); err != nil || chain != nil {
 				return chain, err
 			}
 		}
