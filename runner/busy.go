@@ -98,9 +98,12 @@ func (r *Runner) boundInstance(key instance) {
 }
 
 // may says whether a job has its turn among other runs: all but parallel ones wait for the earlier events of their
-// subject and the earlier jobs of their instance.
+// subject and the earlier jobs of their instance, nested ones only for one of these that has begun.
 func (r *Runner) may(f ref) bool {
-	return f.job().Hook.WhenBusy == hookspec.BusyParallel || f.run.first && r.busy[f.instance()][0] == f
+	if f.job().Hook.WhenBusy == hookspec.BusyParallel {
+		return true
+	}
+	return r.ahead(f) == f && (f.run.nested || f.run.first && r.busy[f.instance()][0] == f)
 }
 
 // release lets the next job of an instance go on when one is over.
@@ -115,5 +118,9 @@ func (r *Runner) release(f ref) {
 		delete(r.busy, key)
 		return
 	}
-	r.wake(r.busy[key][0].run)
+	for i, o := range r.busy[key] {
+		if i == 0 || o.run.nested {
+			r.wake(o.run)
+		}
+	}
 }

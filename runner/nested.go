@@ -51,7 +51,7 @@ func (r *run) subjects() []string {
 
 // line puts a job behind the others of its instance, one of a nested run before those that have not begun.
 func line(busy []ref, f ref) []ref {
-	at := slices.IndexFunc(busy, func(o ref) bool { return o.job().state != started && !o.job().lost })
+	at := slices.IndexFunc(busy, func(o ref) bool { return !o.begun() })
 	if !f.run.nested || at < 0 {
 		return append(busy, f)
 	}
@@ -72,13 +72,22 @@ func (r *Runner) disentangle(run *run) {
 	}
 }
 
-// ahead is the job of its instance that a job waits for, or else that job itself.
+// ahead is the job of its instance that a job has to wait for because it has begun, or else that job itself. While a job rests one
+// of a nested run may begin.
 func (r *Runner) ahead(f ref) ref {
-	if busy := r.busy[f.instance()]; f.job().state == pending && f.job().Hook.WhenBusy != hookspec.BusyParallel && len(busy) > 0 {
-		return busy[0]
+	if f.job().state != pending || f.job().Hook.WhenBusy == hookspec.BusyParallel {
+		return f
+	}
+	for _, o := range r.busy[f.instance()] {
+		if o != f && o.begun() {
+			return o
+		}
 	}
 	return f
 }
+
+// begun says whether a job runs, or did when an earlier hookd was killed.
+func (f ref) begun() bool { return f.job().state == started || f.job().lost }
 
 // waits says whether a job waits for a run: it has led to it, or to another one in which a job does.
 func (r *Runner) waits(f ref, target *run, seen map[ref]bool) bool {

@@ -3,9 +3,11 @@ package runner
 import (
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -225,4 +227,56 @@ func TestWithin(t *testing.T) {
 			t.Error(chain, err)
 		}
 	})
+}
+
+// R9: whatever hooks emit and wait for, all of it ends, and no two jobs of one instance run side by side.
+func TestR9Random(t *testing.T) {
+	for seed := range uint64(300) {
+		synctest.Test(t, func(t *testing.T) {
+			rnd := rand.New(rand.NewPCG(seed, 9))
+			n := &nest{t: t}
+			s, texts := script{}, []string{}
+			one := map[string]*atomic.Int32{} // jobs that run, by instance
+			for i := range 7 {
+				hook := string(rune('a' + i))
+				keys := fmt.Sprintf("On=link.up interface=%d; On=user.%s; On=ifupdown.up interface=%d; RateLimit=infinity", rnd.IntN(4), hook, rnd.IntN(4))
+				for _, key := range []string{"Instance=all", "Retry=2; RetryDelay=3s", "After=*", "Failure=abort", "WhenBusy=merge"} {
+					if rnd.IntN(3) == 0 && (key != "After=*" || i == 6) {
+						keys += "; " + key
+					}
+				}
+				var words []string
+				for range rnd.IntN(3) {
+					words = append(words, []string{"user." + string(rune('a'+rnd.IntN(7))), fmt.Sprintf("link.up interface=%d", rnd.IntN(4)), fmt.Sprintf("ifupdown.up interface=%d", rnd.IntN(4))}[rnd.IntN(3)])
+				}
+				do := n.emits(words...).do
+				s[hook] = act{takes: time.Duration(rnd.IntN(3)) * time.Second, result: []Result{Done, Failed}[rnd.IntN(2)], times: 1 + rnd.IntN(2),
+					do: func(ctx context.Context, task Task) {
+						key := hook + " " + task.Job.Instance
+						n.mu.Lock()
+						if one[key] == nil {
+							one[key] = &atomic.Int32{}
+						}
+						count := one[key]
+						n.mu.Unlock()
+						if count.Add(1) > 1 {
+							t.Errorf("seed %d: two jobs of %s side by side", seed, key)
+						}
+						do(ctx, task)
+						count.Add(-1)
+					}}
+				texts = append(texts, hook+": "+keys)
+			}
+			n.theatre = open(t, s, true, texts...)
+			for i := range 6 {
+				n.submit(t, fmt.Sprintf("link.up interface=%d", i%4))
+				n.submit(t, fmt.Sprintf("ifupdown.up interface=%d", i%4))
+			}
+			time.Sleep(24 * time.Hour)
+			synctest.Wait()
+			if counts, _ := n.runner.Counts(t.Context()); counts.Jobs+counts.Waiting+counts.Resting > 0 {
+				t.Fatalf("seed %d: there is something left: %+v\n%s", seed, counts, strings.Join(texts, "\n"))
+			}
+		})
+	}
 }
