@@ -1,0 +1,262 @@
+package hookshim
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hookd/internal/nstest"
+)
+
+const ifUp = "etc/network/if-up.d"
+
+// adopted is a world in which ifupdown is adopted, with scripts in if-up.d and if-pre-up.d.
+func adopted(t *testing.T, hooks, scripts map[string]string) *world {
+	w := newWorld(t, hooks)
+	w.write("etc/hookd/adopted/ifupdown", "by path\n")
+	w.mkdir(ifUp)
+	w.mkdir("etc/network/if-pre-up.d")
+	for name, text := range scripts {
+		w.write(ifUp+"/"+name, text)
+		w.write("etc/network/if-pre-up.d/"+name, text)
+	}
+	return w
+}
+
+// runParts calls hookshim as run-parts of the directory of a phase.
+func (w *world) runParts(phase string, env []string, options ...string) outcome {
+	w.t.Helper()
+	args := append([]string{"run-parts"}, options...)
+	return w.shim(env, append(args, w.path("etc/network/if-"+phase+".d"))...)
+}
+
+func script(text string) string { return "#!/bin/sh\n" + text + "\n" }
+
+func hook(keys, text string) string {
+	return "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\n# On=ifupdown.pre-up\n# " + strings.ReplaceAll(keys, "\n", "\n# ") + "\n\n" + text + "\n"
+}
+
+// both runs a test without a hookd and with one.
+func both(t *testing.T, run func(t *testing.T, start func(w *world))) {
+	if !nstest.Enter(t) {
+		return
+	}
+	t.Run("local", func(t *testing.T) { run(t, func(*world) {}) })
+	t.Run("daemon", func(t *testing.T) { run(t, func(w *world) { w.daemon() }) })
+}
+
+func (w *world) ran(want string) {
+	w.t.Helper()
+	if diff := cmp.Diff(want, strings.Join(strings.Fields(w.read("ran")), " ")); diff != "" {
+		w.t.Errorf("what ran (-want +got):\n%s", diff)
+	}
+	os.Remove(w.path("ran"))
+}
+
+// Scripts and hooks come in one order.
+func TestOneOrder(t *testing.T) {
+	both(t, func(t *testing.T, start func(w *world)) {
+		w := adopted(t, map[string]string{
+			"c": hook("X-A=", "echo c >>DIR/ran"),
+			"x": hook("Before=legacy:d\nAfter=c", "echo x >>DIR/ran"),
+			"y": hook("After=x", "echo y >>DIR/ran"),
+			"a": hook("After=legacy:d", "echo a >>DIR/ran"),
+		}, map[string]string{
+			"b": script("echo B >>DIR/ran"), "d": script("echo D >>DIR/ran"), "e": script("echo E >>DIR/ran"),
+			"not.run": script("echo wrong >>DIR/ran"), "noexec": "echo wrong",
+		})
+		start(w)
+		w.expect(w.runParts("up", []string{"IFACE=eth0"}), 0, "")
+		w.ran("B c x D a E y")
+		w.expect(w.runParts("pre-up", []string{"IFACE=eth0"}), 0, "")
+		w.ran("B c x D a E y")
+		w.expect(w.runParts("up", []string{"IFACE=eth0"}, "--verbose"), 0,
+			"run-parts: executing DIR/etc/network/if-up.d/b\nrun-parts: executing DIR/etc/network/if-up.d/d\nrun-parts: executing DIR/etc/network/if-up.d/e\n")
+		w.ran("B c x D a E y")
+	})
+}
+
+// A failed script ends the run with --exit-on-error and does not without; a hook's veto ends it before the interface is up.
+func TestFailures(t *testing.T) {
+	both(t, func(t *testing.T, start func(w *world)) {
+		w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran"), "z": hook("", "echo z >>DIR/ran")},
+			map[string]string{"b": script("echo B >>DIR/ran; exit 4"), "d": script("echo D >>DIR/ran")})
+		start(w)
+		failed := "run-parts: DIR/etc/network/if-up.d/b exited with return code 4\n"
+		w.expect(w.runParts("up", []string{"IFACE=eth0"}, "--compat=5.24"), 4, failed)
+		w.ran("B c D z")
+		w.expect(w.runParts("up", []string{"IFACE=eth0"}, "--exit-on-error", "--compat=5.24"), 4, failed)
+		w.ran("B")
+		w.expect(w.runParts("up", []string{"IFACE=eth0"}, "--exit-on-error", "--compat=5.7"), 1, failed)
+		w.ran("B")
+	})
+}
+
+func TestCoordinatedVeto(t *testing.T) {
+	both(t, func(t *testing.T, start func(w *world)) {
+		w := adopted(t, map[string]string{"c": hook("Failure=abort", "echo c >>DIR/ran; echo no; exit 9"), "z": hook("", "echo z >>DIR/ran")},
+			map[string]string{"b": script("echo B >>DIR/ran"), "d": script("echo D >>DIR/ran")})
+		start(w)
+		const failed = "hookshim: c: failed, exit status 9: no\n"
+		w.expect(w.runParts("pre-up", []string{"IFACE=eth0"}, "--exit-on-error"), 1, failed)
+		w.ran("B c")
+		w.expect(w.runParts("pre-up", []string{"IFACE=--all"}, "--exit-on-error"), 0, failed)
+		w.ran("B c D")
+		w.expect(w.runParts("up", []string{"IFACE=eth0"}), 0, failed)
+		w.ran("B c D")
+	})
+}
+
+// Scripts get what run-parts gives them, and nothing of what hooks between them need.
+func TestScriptsAsEver(t *testing.T) {
+	const show = "echo $0; pwd; umask; env | sort; readlink /proc/self/fd/7; cat; ls -l /proc/self/fd/2 | sed 's/.*-> //' | tr -d 0-9; cat /proc/self/stat | cut -d' ' -f5,6 | tr -d '0-9'"
+	both(t, func(t *testing.T, start func(w *world)) {
+		w := adopted(t, map[string]string{"b1": hook("", "umask >>DIR/hook; ls /proc/self/fd | wc -l >>DIR/hook")},
+			map[string]string{"a": script(show), "b": script(show), "c": script(show)})
+		start(w)
+		call := func(hooks string) string {
+			cmd := w.call([]string{"IFACE=eth0", "PATH=/usr/bin:/bin", "MINE=x y", "PWD=" + w.dir}, "run-parts", "--umask=027", "--arg=x", w.path(ifUp))
+			cmd.Args[4] = hooks
+			cmd.Dir, cmd.Stdin = w.dir, strings.NewReader("input\n")
+			cmd.ExtraFiles = []*os.File{os.Stderr, os.Stderr, os.Stderr, os.Stderr, open(t, w.path("etc"))}
+			var out bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &out, &out
+			if err := cmd.Run(); err != nil {
+				t.Error(err)
+			}
+			return out.String()
+		}
+		with := call(w.path("hooks"))
+		hooked := w.read("hook")
+		w.must(os.RemoveAll(w.path("hooks")))
+		w.must(os.Remove(w.path("etc/hookd/adopted/ifupdown")))
+		without := call(w.path("none"))
+		if diff := cmp.Diff(without, with); diff != "" {
+			t.Errorf("with hooks (+) and without (-):\n%s", diff)
+		}
+		if !strings.Contains(with, "0027") || !strings.Contains(with, w.path("etc")+"\n") || strings.Count(with, "input") != 1 {
+			t.Errorf("got\n%s", with)
+		}
+		if hooked != "0022\n4\n" {
+			t.Errorf("the hook has umask and descriptors %q", hooked)
+		}
+	})
+}
+
+func open(t *testing.T, path string) *os.File {
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { f.Close() })
+	return f
+}
+
+// Whatever is wrong with us, scripts run as ever.
+func TestFaultsOfOurs(t *testing.T) {
+	scripts := map[string]string{"a": script("echo A >>DIR/ran"), "b": script("echo B >>DIR/ran")}
+	const hello = `{"parameters":{"version":"x"}}`
+	const begun = `{"continues":true,"parameters":{"run":"r","steps":[{"script":"a"},{"hooks":["h"]},{"script":"b"}]}}`
+	lost := "hookshim: what became of the hooks of ifupdown.up is in hookctl history: "
+	for name, test := range map[string]struct {
+		prepare func(w *world)
+		env     string
+		err     string
+	}{
+		"record that cannot be read": {prepare: func(w *world) { w.write("etc/hookd/adopted/ifupdown", "nonsense here\n") },
+			err: "hookshim: no hook runs: cannot read the record DIR/etc/hookd/adopted/ifupdown: line 1: \"nonsense here\" is no change\n"},
+		"faults in all hooks":   {prepare: func(w *world) { w.write("hooks/x.hook", "[Hook]\nOn=nosuch\n"); w.write("hooks/y.hook", "junk") }, err: "hookshim: faults in the hook files: 3 (hookctl check)\n"},
+		"hooks that are a file": {prepare: func(w *world) { w.must(os.Remove(w.path("hooks"))); w.write("hooks", "") }, err: "hookshim: faults in the hook files: 1 (hookctl check)\n"},
+		"nonsense":              {prepare: func(w *world) { w.fake(func(c *fakeClient) { c.heard(); c.answer(hello); c.heard(); c.answer("[") }) }, err: lost + "cannot read the answer of hookd at DIR/state/control.sock: unexpected end of JSON input\n"},
+		"other scripts": {prepare: func(w *world) {
+			w.fake(func(c *fakeClient) {
+				c.heard()
+				c.answer(hello)
+				c.heard()
+				c.answer(`{"continues":true,"parameters":{"run":"r","steps":[{"script":"b"},{"hooks":["h"]},{"script":"a"}]}}`)
+				c.heard()
+			})
+		}, err: lost + "hookd answers with other scripts than there are\n"},
+		"dead after a step": {prepare: func(w *world) {
+			w.fake(func(c *fakeClient) {
+				if strings.Contains(c.heard(), "Hello") {
+					c.answer(hello)
+					c.heard()
+					c.answer(begun)
+					c.heard()
+				}
+			})
+		}, err: lost + "hookd at DIR/state/control.sock ended the conversation\n"},
+		"refuses to proceed": {prepare: func(w *world) {
+			w.fake(func(c *fakeClient) {
+				if strings.Contains(c.heard(), "Hello") {
+					c.answer(hello)
+					c.heard()
+					c.answer(begun)
+				} else {
+					c.answer(`{"error":"io.hookd.BadRequest","parameters":{"message":"no"}}`)
+				}
+				c.heard()
+			})
+		}, err: lost + "no\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := adopted(t, nil, scripts)
+			test.prepare(w)
+			w.expect(w.runParts("up", []string{"IFACE=eth0"}), 0, test.err)
+			w.ran("A B")
+		})
+	}
+}
+
+// With nothing in the directory the hooks run all the same, and with standard descriptors closed nothing is mixed up.
+func TestBareDirectory(t *testing.T) {
+	both(t, func(t *testing.T, start func(w *world)) {
+		w := adopted(t, map[string]string{"c": hook("Failure=abort", "echo c >>DIR/ran; exit 1")}, nil)
+		start(w)
+		w.expect(w.runParts("pre-up", []string{"IFACE=eth0"}), 1, "hookshim: c: failed, exit status 1\n")
+		w.ran("c")
+		w.write(ifUp+"/b", script("echo B >>DIR/ran"))
+		cmd := exec.Command("/bin/sh", "-c", `exec "$@" <&- >&- 2>&-`, "sh", w.path("hookshim"), "--socket", w.path("state/control.sock"), "--hooks", w.path("hooks"), "--root", w.dir, "run-parts", w.path(ifUp))
+		cmd.Env = []string{"IFACE=eth0"}
+		if err := cmd.Run(); err != nil {
+			t.Error(err)
+		}
+		w.ran("B c")
+	})
+}
+
+// What is only listed is listed as ever, and a directory that links stand in is left to them.
+func TestNotCoordinated(t *testing.T) {
+	w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, map[string]string{"b": script("echo B >>DIR/ran")})
+	for _, option := range []string{"--test", "--list"} {
+		cmd := w.call(nil, "run-parts", option, w.path(ifUp))
+		if out, err := cmd.CombinedOutput(); err != nil || string(out) != w.path(ifUp)+"/b\n" {
+			t.Errorf("%s: %s %v", option, out, err)
+		}
+	}
+	w.ran("")
+	w.write("etc/hookd/adopted/ifupdown", "by links\n")
+	w.expect(w.runParts("up", []string{"IFACE=eth0"}), 0, "")
+	w.ran("B")
+}
+
+// Found before the real run-parts, we become it for any other directory.
+func TestRealRunParts(t *testing.T) {
+	if _, err := os.Stat(realRunParts); err != nil {
+		t.Skip(err)
+	}
+	w := newWorld(t, nil)
+	w.write("d/b", script("readlink /proc/$PPID/exe"))
+	call := func() string {
+		out, _ := exec.Command(w.path("run-parts"), w.path("d")).CombinedOutput()
+		return strings.TrimSpace(string(out))
+	}
+	if got := call(); got != w.self() { // this host has no link
+		t.Errorf("without the link %s runs", got)
+	}
+}
