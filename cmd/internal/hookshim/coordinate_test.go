@@ -260,3 +260,17 @@ func TestRealRunParts(t *testing.T) {
 		t.Errorf("without the link %s runs", got)
 	}
 }
+
+// A script that runs its own directory again does not wait for itself, nor do the hooks that come after it (failures: R9).
+func TestScriptRunsItsDirectory(t *testing.T) {
+	both(t, func(t *testing.T, start func(w *world)) {
+		w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, map[string]string{
+			"b": script(`echo B >>DIR/ran
+[ "$IF_NESTED" ] || IF_NESTED=1 DIR/hookshim --socket DIR/state/control.sock --hooks DIR/hooks --root DIR run-parts DIR/` + ifUp),
+			"d": script("echo D >>DIR/ran"),
+		})
+		start(w)
+		w.expect(w.runParts("up", []string{"IFACE=eth0"}), 0, "")
+		w.ran("B B c D c D")
+	})
+}
