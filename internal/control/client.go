@@ -85,7 +85,7 @@ func (c *Conversation) Call(ctx context.Context, method string, parameters any, 
 		var answer reply
 		switch err := readMessage(c.r, maxAnswer, &answer); {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return context.Cause(ctx)
 		case errors.Is(err, io.EOF), errors.Is(err, unix.ECONNRESET):
 			return fmt.Errorf("hookd at %s ended the conversation", c.path)
 		case err != nil:

@@ -51,7 +51,7 @@ type remote struct {
 
 // remote is a guide as soon as hookd has answered the first word.
 func (s *shim) remote(ctx context.Context, e events.Event, c *control.Conversation) *remote {
-	ctx, cancel := context.WithCancel(ctx)
+	ctx, cancel := s.attended(ctx)
 	return &remote{shim: s, event: e, conn: c, ctx: ctx, cancel: cancel, first: make(chan control.ReportReply, 1), over: make(chan error, 1)}
 }
 

@@ -80,27 +80,52 @@ func dumping() map[string]string {
 	return hooks
 }
 
-// S4, S7, S8: values reach a hook as they are, under our names alone, whatever they are and whatever else is there.
+// S4, S7, S8: values reach a hook as they are, under our names alone, whatever they are and whatever else is there. It is the
+// same where we are the run-parts of an adopted directory.
 func (w *world) tryHostile() {
+	for _, name := range []string{"ifupdown", "ppp"} {
+		w.write("etc/hookd/adopted/"+name, "by path\n")
+	}
+	for _, dir := range []string{ifUp, "etc/ppp/ip-up.d"} {
+		w.mkdir(dir)
+		w.must(os.Symlink(w.self(), w.path(dir+"/script")))
+	}
 	for _, c := range calls {
 		for _, v := range hostile {
-			os.Remove(w.path("dumped"))
 			argv := strings.Fields(c.argv)
 			for i := range argv {
 				argv[i] = strings.ReplaceAll(argv[i], "V", v)
 			}
-			env := values(c.environ, v)
-			w.expect(w.shim(append(env, foreign...), argv...), 0, "")
-			argvGot, environ, _ := strings.Cut(w.read("dumped"), "\x00\x00\x00")
-			want := strings.Join([]string{w.path("dump"), v, "-" + v + "-"}, "\x00")
-			if diff := cmp.Diff(want, argvGot); diff != "" {
-				w.t.Errorf("%s %s: arguments (-want +got):\n%s", c.event, events.Show(v), diff)
-			}
-			if diff := cmp.Diff(w.golden(c.event, strings.ReplaceAll(c.subject, "V", v), values(c.want, v)), withoutRun(environ)); diff != "" {
-				w.t.Errorf("%s %s: environment (-want +got):\n%s", c.event, events.Show(v), diff)
+			dumped := []string{strings.Join([]string{w.path("dump"), v, "-" + v + "-"}, "\x00")}
+			want := append(dumped, w.golden(c.event, strings.ReplaceAll(c.subject, "V", v), values(c.want, v))...)
+			for _, argv := range [][]string{argv, w.asRunParts(argv)} {
+				if argv == nil {
+					continue
+				}
+				os.Remove(w.path("dumped"))
+				w.expect(w.shim(append(values(c.environ, v), foreign...), argv...), 0, "")
+				args, environ, _ := strings.Cut(w.read("dumped"), "\x00\x00\x00")
+				if diff := cmp.Diff(want, append([]string{args}, withoutRun(environ)...)); diff != "" {
+					w.t.Errorf("%s %s: arguments and environment (-want +got):\n%s", argv[0], events.Show(v), diff)
+				}
 			}
 		}
 	}
+}
+
+// asRunParts is the same call with a directory that is adopted, nil where none can be.
+func (w *world) asRunParts(argv []string) []string {
+	switch argv[0] {
+	case "ifupdown":
+		return []string{"run-parts", w.path(ifUp)}
+	case "ppp":
+		out := []string{"run-parts", w.path("etc/ppp/ip-up.d")}
+		for _, arg := range argv[2:] {
+			out = append(out, "--arg="+arg)
+		}
+		return out
+	}
+	return nil
 }
 
 // values fills a value into the right sides of a list.

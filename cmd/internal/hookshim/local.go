@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -45,7 +44,7 @@ func (s *shim) local(ctx context.Context, e events.Event) (aborted bool) {
 	defer h.shut()
 	err := h.run.SubmitReport(context.WithoutCancel(ctx), e, nil, func(p runner.Progress) error {
 		if p.Job != nil {
-			h.ran(*p.Job)
+			h.job(*p.Job)
 		}
 		if p.Ended != nil {
 			aborted = p.Ended.Aborted
@@ -93,14 +92,6 @@ func (s *shim) notHere(p hookspec.Plan) {
 	for _, j := range p.Settling {
 		s.say("hookd does not run: %s, which waits for its Settle=, does not run either", j.Hook.Name)
 	}
-}
-
-// ran tells of a job that did not do what it was for, also for want of a hookd.
-func (h *here) ran(j runner.JobReport) {
-	if j.Result == runner.Skipped && strings.HasSuffix(j.Reason, unknown) {
-		h.say("%s: skipped, %s", j.Hook, printable(j.Reason))
-	}
-	h.job(j)
 }
 
 // open makes this process one that runs hooks: one that old scripts are not run by. A hookd that comes meanwhile finds the

@@ -24,18 +24,23 @@ type place struct {
 	socket string
 	hooks  []string              // directories
 	root   string                // below which adopted directories and their records lie
+	watch  time.Duration         // how often a hookd that is waited for must answer
 	trust  func() hookspec.Trust // asked where it matters: it reads files
 }
 
 func standard(trust func() hookspec.Trust) place {
-	return place{socket: filepath.Join(stateDir, control.SocketName), hooks: hookspec.HookDirs(), trust: trust}
+	return place{socket: filepath.Join(stateDir, control.SocketName), hooks: hookspec.HookDirs(), watch: attention, trust: trust}
 }
 
 // stateDir is that of the hookd of the system.
 const stateDir = "/run/hookd"
 
-// greeting is how long a hookd may take to answer the first word.
-const greeting = 2 * time.Second
+// greeting is how long a hookd may take to answer the first word. While it is waited for it is greeted again after each pause
+// of attention, and may take as long to answer: hooks take what time they take, but a hookd that hangs must not hold up a host.
+const (
+	greeting  = 2 * time.Second
+	attention = 5 * time.Second
+)
 
 // shim is one call by an old system.
 type shim struct {
@@ -152,6 +157,27 @@ func untilSignal() (context.Context, func()) {
 	return signal.NotifyContext(context.Background(), unix.SIGINT, unix.SIGTERM)
 }
 
+// attended ends with ctx, or when hookd no longer answers. To be stopped by its caller.
+func (s *shim) attended(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, end := context.WithCancelCause(ctx)
+	go func() { // until ctx ends
+		for {
+			select {
+			case <-time.After(s.watch):
+			case <-ctx.Done():
+				return
+			}
+			c, err := control.Greet(ctx, s.socket, s.watch)
+			if err != nil {
+				end(err)
+				return
+			}
+			c.Close()
+		}
+	}()
+	return ctx, func() { end(nil) }
+}
+
 // alone says why the oneshots run here, where that is worth a line.
 func (s *shim) alone(why error) {
 	if !errors.Is(why, control.ErrNobody) {
@@ -161,6 +187,9 @@ func (s *shim) alone(why error) {
 
 // lost says that nobody will tell how it went.
 func (s *shim) lost(e events.Event, why error) {
+	if errors.Is(why, context.Canceled) {
+		why = errors.New("a signal has ended the wait")
+	}
 	if why != nil {
 		s.say("what became of the hooks of %s is in hookctl history: %s", e.Name, why)
 	}
@@ -168,6 +197,8 @@ func (s *shim) lost(e events.Event, why error) {
 
 // report tells hookd of the event, and what hookd answers to the administrator.
 func (s *shim) report(ctx context.Context, c *control.Conversation, e events.Event) (aborted bool, err error) {
+	ctx, stop := s.attended(ctx)
+	defer stop()
 	err = c.Call(ctx, control.MethodReport, reportOf(e, nil), true, func(raw jsonText) error {
 		r, err := reportReply(raw)
 		if r.Job != nil {

@@ -9,10 +9,15 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
 	"hookd/cmd/internal/hookd"
+	"hookd/compat"
+	"hookd/compat/runparts"
 	"hookd/hookspec"
 	"hookd/internal/control"
 )
@@ -31,6 +36,8 @@ func TestMain(m *testing.M) {
 		os.Exit(hookd.Main(os.Args[1:], trust, os.Stdout, os.Stderr))
 	case name == "dump":
 		dump()
+	case name == "script":
+		os.Exit(0)
 	case !strings.HasSuffix(name, ".test"):
 		os.Exit(trusting(os.Args, func() hookspec.Trust { return trust }, os.Stdout, os.Stderr))
 	}
@@ -363,4 +370,59 @@ func TestTooLarge(t *testing.T) {
 	if got.status != 0 || !strings.Contains(got.err, "the oneshots run here: cannot ask hookd at DIR/state/control.sock: hookd was not asked: a message of more than 1048576 bytes") {
 		t.Errorf("%+v", got)
 	}
+}
+
+// A hookd that hangs after the report holds up neither a shim nor scripts.
+func TestHungAfterReport(t *testing.T) {
+	w := adopted(t, nil, map[string]string{"a": script("echo A >>DIR/ran"), "b": script("echo B >>DIR/ran")})
+	greeted := atomic.Int32{}
+	w.fake(func(c *fakeClient) {
+		if first := c.heard(); strings.Contains(first, "Hello") && greeted.Add(1)%2 == 1 {
+			c.answer(`{"parameters":{"version":"x"}}`)
+			c.heard()
+			c.answer(`{"continues":true,"parameters":{"run":"r","steps":[{"script":"a"},{"hooks":["h"]},{"script":"b"}]}}`)
+		}
+		c.heard()
+	})
+	at := place{socket: w.path("state/control.sock"), watch: 50 * time.Millisecond, trust: hookspec.TrustOf}
+	var stderr bytes.Buffer
+	system, phase, _ := compat.ForDirectory("/" + ifUp)
+	if status := newShim(at, system, phase, nil, &stderr).run(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	o, _ := runparts.Parse([]string{"run-parts", w.path(ifUp)})
+	c := &coordinator{shim: newShim(at, system, phase, nil, &stderr), engine: &runparts.Runner{Options: o}}
+	c.scripts, _ = runparts.List(&c.engine.Options)
+	if status := c.run(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	w.ran("A B")
+	line := "hookshim: what became of the hooks of ifupdown.up is in hookctl history: hookd at DIR/state/control.sock does not answer\n"
+	if got := strings.ReplaceAll(stderr.String(), w.dir, "DIR"); got != line+line {
+		t.Errorf("got %s", got)
+	}
+}
+
+// Two shims at once run one instance of a hook one after the other.
+func TestTwoShims(t *testing.T) {
+	w := newWorld(t, map[string]string{"a": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\necho begin >>DIR/ran\nsleep 0.2\necho end >>DIR/ran\n"})
+	w.mkdir("state")
+	var both sync.WaitGroup
+	for range 2 {
+		call := w.call([]string{"IFACE=eth0"}, "ifupdown", "up")
+		both.Go(func() { w.expect(w.wait(call), 0, "") })
+	}
+	both.Wait()
+	w.ran("begin end begin end")
+}
+
+// With a signal that ends it a shim ends what it runs, and says so.
+func TestSignal(t *testing.T) {
+	w := newWorld(t, map[string]string{"a": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\necho begin >>DIR/ran\nexec sleep 60\n"})
+	call := w.call([]string{"IFACE=eth0"}, "ifupdown", "up")
+	ended := make(chan outcome)
+	go func() { ended <- w.wait(call) }()
+	w.eventually("the hook runs", func() bool { return w.read("ran") != "" })
+	w.must(call.Process.Signal(syscall.SIGTERM))
+	w.expect(<-ended, 0, "hookshim: a: canceled, hookd is stopping\n")
 }

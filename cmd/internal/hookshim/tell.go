@@ -19,8 +19,11 @@ func (s *shim) say(format string, args ...any) {
 	fmt.Fprintf(s.err, "hookshim: %s\n", fmt.Sprintf(format, args...))
 }
 
-// job tells of one that did not do what it was for.
+// job tells of one that did not do what it was for, also for want of a hookd.
 func (s *shim) job(j runner.JobReport) {
+	if j.Result == runner.Skipped && strings.HasSuffix(j.Reason, unknown) {
+		s.say("%s: skipped, %s", j.Hook, printable(j.Reason))
+	}
 	bad := []runner.Result{runner.Failed, runner.TimedOut, runner.Canceled, runner.Interrupted}
 	if !slices.Contains(bad, j.Result) {
 		return
