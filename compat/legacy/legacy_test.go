@@ -143,6 +143,9 @@ func TestRead(t *testing.T) {
 		{"ifupdown-ng", with(programs("sbin/ifupdown"), map[string]string{
 			"sbin/ifup": "-> ifupdown", "etc/network/if-pre-down.d/x": script,
 		}), []string{"ifupdown.pre-down /etc/network/if-pre-down.d/x: runs 1"}},
+		{"ifupdown-ng of Debian 13", with(programs("usr/sbin/ifupdown-ng"), map[string]string{
+			"usr/sbin/ifup-ng": "-> ifupdown-ng", "etc/network/if-create.d/x": script,
+		}), []string{"ifupdown.create /etc/network/if-create.d/x: runs 1"}},
 		{"busybox", with(programs("bin/busybox"), map[string]string{
 			"sbin/ifup": "-> /bin/busybox", "bin/run-parts": "-> busybox", "etc/network/if-up.d/x.dpkg-old": script, "etc/network/if-up.d/x~": script,
 		}), []string{"ifupdown.up /etc/network/if-up.d/x.dpkg-old: runs 1",

@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"cmp"
 	"path"
 	"slices"
 	"strings"
@@ -82,20 +83,17 @@ type implementation struct {
 	unsorted bool
 }
 
-// ifup says which one is installed: they run different directories.
+// ifup says which one is installed: they run different directories. ifupdown-ng is ifup-ng on Debian 13.
 func (h *host) ifup() implementation {
 	four := []string{"pre-up", "up", "down", "post-down"}
-	ifup := h.resolve("/sbin/ifup")
-	if ifup == "" {
-		ifup = h.resolve("/usr/sbin/ifup")
-	}
+	ifup := cmp.Or(h.resolve("/sbin/ifup"), h.resolve("/usr/sbin/ifup"), h.resolve("/usr/sbin/ifup-ng"))
 	switch {
 	case ifup == "":
 		return implementation{}
 	case h.has("/usr/share/ifupdown2"):
 		six := []string{"pre-up", "up", "post-up", "pre-down", "down", "post-down"}
 		return implementation{"ifupdown2", six, append([]rule{addon}, anyName...), true}
-	case path.Base(ifup) == "ifupdown" || h.has("/usr/libexec/ifupdown-ng"):
+	case path.Base(ifup) == "ifupdown" || path.Base(ifup) == "ifupdown-ng":
 		eight := []string{"create", "pre-up", "up", "post-up", "pre-down", "down", "post-down", "destroy"}
 		return implementation{"ifupdown-ng", eight, h.runPartsRules(), false}
 	case path.Base(ifup) == "busybox":
