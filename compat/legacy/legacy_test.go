@@ -158,7 +158,10 @@ func TestRead(t *testing.T) {
 			"ifupdown.post-up /etc/network/if-post-up.d/x~: runs"}},
 		{"ppp", with(programs("usr/sbin/pppd"), map[string]string{
 			"etc/ppp/ip-up.d/x": script, "etc/ppp/ip-up.local": script, "etc/ppp/ip-down.d/x": script, "etc/ppp/ip-down.local": "0644 ",
-		}), []string{"ppp.ip-up /etc/ppp/ip-up.d/x: /etc/ppp/ip-up.local is run in place of the directory", "ppp.ip-down /etc/ppp/ip-down.d/x: runs 1"}},
+			"etc/ppp/ip-up": script, "etc/ppp/ip-down": script, "etc/ppp/ipv6-up.d/x": script, "etc/ppp/ipv6-up": "0644 " + script,
+		}), []string{
+			"ppp.ip-up /etc/ppp/ip-up.d/x: /etc/ppp/ip-up.local is run in place of the directory", "ppp.ip-down /etc/ppp/ip-down.d/x: runs 1",
+			"ppp.ipv6-up /etc/ppp/ipv6-up.d/x: nobody runs this directory: pppd runs /etc/ppp/ipv6-up, which is not there or not executable"}},
 		{"nothing installed", map[string]string{"etc/ppp/ip-up.d/x": script, "etc/cron.daily/.placeholder": "0644 "},
 			[]string{"ppp.ip-up /etc/ppp/ip-up.d/x: (ppp is not installed)", "daily /etc/cron.daily/.placeholder: (cron is not installed)"}},
 		{"sourced", with(programs("usr/sbin/dhclient", "usr/sbin/dhcpcd"), map[string]string{

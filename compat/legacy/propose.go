@@ -34,9 +34,16 @@ type Refusal struct {
 	Why  string
 }
 
+// Past is a script of a directory that a hook stands for already.
+type Past struct {
+	Dir    string // the last part of its path
+	Script string
+	Hook   string
+}
+
 // Propose makes hooks of the chosen ones among all old scripts. One script in several directories is one hook, if it cannot
 // tell the difference. The texts are those of the scripts, by path.
-func Propose(all []Entry, chosen map[string]bool, texts map[string]string) ([]Proposal, []Refusal) {
+func Propose(all []Entry, chosen map[string]bool, texts map[string]string, past []Past) ([]Proposal, []Refusal) {
 	var groups []*Proposal
 	var refused []Refusal
 	for _, e := range all {
@@ -59,7 +66,7 @@ func Propose(all []Entry, chosen map[string]bool, texts map[string]string) ([]Pr
 	}
 	var out []Proposal
 	for _, g := range groups {
-		g.write(all, groups)
+		g.write(all, groups, past)
 		out = append(out, *g)
 	}
 	return out, refused
@@ -94,7 +101,7 @@ func phase(e Entry) compat.Phase {
 func veto(e Entry) bool { return phase(e).Veto }
 
 // write makes the lines of the hook file. Nothing of the old systems has the limits that hooks have by default.
-func (p *Proposal) write(all []Entry, groups []*Proposal) {
+func (p *Proposal) write(all []Entry, groups []*Proposal, past []Past) {
 	s, _ := compat.Find(p.System)
 	var from []string
 	for _, e := range p.Entries {
@@ -105,6 +112,7 @@ func (p *Proposal) write(all []Entry, groups []*Proposal) {
 		p.Lines = append(p.Lines, "On="+trigger(e))
 	}
 	after, before := p.order(all, groups)
+	after, before = p.among(past, after, before)
 	if len(after) > 0 {
 		p.Lines = append(p.Lines, "After="+strings.Join(after, " "))
 	}
@@ -161,6 +169,24 @@ func (p *Proposal) order(all []Entry, groups []*Proposal) (after, before []strin
 			}
 		}
 		after = add(add(after, hook), script)
+	}
+	return after, before
+}
+
+// among adds the nearest ones that were imported before: hooks that no order binds run side by side.
+func (p *Proposal) among(past []Past, after, before []string) ([]string, []string) {
+	for _, mine := range p.Entries {
+		var last, next Past
+		for _, other := range past {
+			switch name := path.Base(mine.Path); {
+			case other.Dir != path.Base(path.Dir(mine.Path)) || mine.Order == 0 || other.Hook == p.Name:
+			case other.Script < name && other.Script >= last.Script:
+				last = other
+			case other.Script > name && (next.Script == "" || other.Script < next.Script):
+				next = other
+			}
+		}
+		after, before = add(after, last.Hook), add(before, next.Hook)
 	}
 	return after, before
 }

@@ -128,15 +128,24 @@ func addon(f File) verdict {
 	return verdict{}
 }
 
+// ppp: pppd runs Debian's scripts beside the directories, and these what is in them.
 func ppp(h *host) []directory {
 	all := ofPhases("ppp", h.unless("ppp", "/usr/sbin/pppd", "/sbin/pppd"), runParts)
 	for i, d := range all {
-		local := strings.TrimSuffix(d.paths[0], ".d") + ".local"
-		if files := h.files(local); len(files) == 1 && files[0].Mode&0o111 != 0 {
-			all[i].unread = local + " is run in place of the directory"
+		wrapper := strings.TrimSuffix(d.paths[0], ".d")
+		switch {
+		case !h.executable(wrapper):
+			all[i].unread = "nobody runs this directory: pppd runs " + wrapper + ", which is not there or not executable"
+		case h.executable(wrapper + ".local"):
+			all[i].unread = wrapper + ".local is run in place of the directory"
 		}
 	}
 	return all
+}
+
+func (h *host) executable(p string) bool {
+	files := h.files(p)
+	return len(files) == 1 && files[0].Mode&0o111 != 0
 }
 
 func dhclient(h *host) []directory {

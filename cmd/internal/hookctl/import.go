@@ -58,7 +58,7 @@ func (a *app) importScripts(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	proposals, refusals := legacy.Propose(all, chosen, textsOf(c, all, chosen))
+	proposals, refusals := legacy.Propose(all, chosen, textsOf(c, all, chosen), pastOf(to, all))
 	done := []imported{}
 	for _, p := range proposals {
 		i, why := makeImport(c, to, p, all)
@@ -117,6 +117,29 @@ func textsOf(c *cli.Context, all []legacy.Entry, chosen map[string]bool) map[str
 		}
 	}
 	return texts
+}
+
+// pastOf are the scripts that were imported before: of each there is a copy, or what was put aside, and a hook.
+func pastOf(to place, all []legacy.Entry) []legacy.Past {
+	var past []legacy.Past
+	seen := map[string]bool{}
+	for _, e := range all {
+		dir := filepath.Base(filepath.Dir(e.Path))
+		if seen[dir] {
+			continue
+		}
+		seen[dir] = true
+		names, _ := os.ReadDir(filepath.Join(to.real, "imported", dir))
+		for _, n := range names {
+			script := strings.TrimSuffix(n.Name(), ".replaced")
+			for _, hook := range []string{strings.TrimSuffix(dir, ".d") + "-" + script, e.System + "-" + script} {
+				if _, err := os.Lstat(filepath.Join(to.real, "hooks.d", hook+".hook")); err == nil {
+					past = append(past, legacy.Past{Dir: dir, Script: script, Hook: hook})
+				}
+			}
+		}
+	}
+	return past
 }
 
 // makeImport is the hook, or why there is none. It parses what it has made: a hook with a fault would never run.

@@ -66,6 +66,7 @@ func TestImportKeeps(t *testing.T) {
 			place(t, root, "bin/sh", "program")
 			place(t, root, c.program, "program")
 			place(t, root, c.script, record)
+			place(t, root, "etc/ppp/ip-up", "program") // which pppd runs
 			hookctlOK(t, "import", "--root", root, "--to", to, c.script)
 
 			old := exec.Command(filepath.Join(root, c.script), c.args...)
