@@ -18,6 +18,7 @@ type File struct {
 	UID, GID uint32
 	Size     int64
 	Start    string // how it begins
+	Secret   bool   // nobody but its owner may see that
 
 	Dir Owner // the directory it stands in, links not followed
 

@@ -150,7 +150,7 @@ func (h *host) file(p string, kind fs.FileMode) File {
 	f.ID = fmt.Sprintf("%x:%x", st.Dev, st.Ino)
 	f.Kind, f.Mode, f.UID, f.GID, f.Size = kindOf(st.Mode), st.Mode&0o7777, st.Uid, st.Gid, st.Size
 	if f.Kind == '-' {
-		f.Start = h.start(f.Real)
+		f.Start, f.Secret = h.start(f.Real)
 		f.Missing = h.missing(f)
 	}
 	return f
@@ -183,15 +183,15 @@ func (h *host) owner(dir string) Owner {
 // startSize is how much the kernel reads of a script's first line.
 const startSize = 256
 
-func (h *host) start(p string) string {
+func (h *host) start(p string) (text string, secret bool) {
 	f, err := os.OpenFile(h.real(p), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return ""
+		return "", true
 	}
 	defer f.Close()
 	buf := make([]byte, startSize)
 	n, _ := f.Read(buf)
-	return string(buf[:n])
+	return string(buf[:n]), false
 }
 
 // missing is the interpreter of a script, or what env(1) is to find for it, if that is not there.

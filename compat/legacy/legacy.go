@@ -24,6 +24,7 @@ type Entry struct {
 	Why     string // why it never runs
 	// Expected marks what never runs and is no mistake: the old system is not installed, the file is overridden or a mask.
 	Expected bool
+	Absent   bool     // the old system is not installed
 	Notes    []string // what is doubtful and does not keep it from running
 	Remarks  []string // what is worth saying of it
 	Adopted  bool     // hookd takes part in its directory
@@ -116,7 +117,7 @@ func (d directory) judge(f File, winner string) Entry {
 	e := Entry{System: d.system, When: d.when, Event: d.event, Path: f.Path, Real: f.Real, ID: f.ID, Regular: f.Kind == '-', Shim: f.isShim()}
 	switch {
 	case d.absent != "":
-		e.Why, e.Expected = d.absent, true
+		e.Why, e.Expected, e.Absent = d.absent, true, true
 	case d.unread != "":
 		e.Why, e.Expected = d.unread, f.placeholder()
 	case winner != "":

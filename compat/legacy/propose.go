@@ -50,13 +50,14 @@ func Propose(all []Entry, chosen map[string]bool, texts map[string]string, past 
 		if !chosen[e.Path] {
 			continue
 		}
-		if line, why := objection(e, texts[e.Path]); why != "" {
+		text, read := texts[e.Path]
+		if line, why := objection(e, text, read); why != "" {
 			refused = append(refused, Refusal{e.Path, line, why})
 			continue
 		}
-		g := groupOf(groups, e, texts[e.Path])
+		g := groupOf(groups, e, text)
 		if g == nil {
-			g = &Proposal{System: e.System, Shell: !File{Start: texts[e.Path]}.format()}
+			g = &Proposal{System: e.System, Shell: !File{Start: text}.format()}
 			groups = append(groups, g)
 		}
 		g.Entries = append(g.Entries, e)

@@ -84,6 +84,8 @@ func executes(f File) verdict {
 	switch {
 	case f.Size == 0:
 		return unstartable("exec format error: it is empty")
+	case f.Secret:
+		return remark("only its owner can see how it begins")
 	case !f.format():
 		return unstartable("exec format error: it does not begin with #!")
 	}
@@ -107,7 +109,7 @@ func interpreted(f File) verdict {
 
 // executesOrShell is for systems that have /bin/sh read what the kernel cannot execute.
 func executesOrShell(f File) verdict {
-	if !f.format() {
+	if !f.format() && !f.Secret {
 		return remark("without #! in its first line /bin/sh reads it")
 	}
 	return interpreted(f)

@@ -190,3 +190,11 @@ func agree(t *testing.T, at string) {
 		t.Logf("%s agrees", program)
 	}
 }
+
+// Who may not read a script is not told that it has no first line.
+func TestSecret(t *testing.T) {
+	f := File{Name: "a", Path: "/d/a", Real: "/d/a", Kind: '-', Mode: 0o700, Size: 9, Secret: true}
+	if v := f.judged(runParts); v.why != "" || len(v.remarks) != 1 {
+		t.Errorf("%+v", v)
+	}
+}

@@ -6,7 +6,7 @@ import (
 )
 
 // objection says why a script cannot become a hook, and which line of it says so.
-func objection(e Entry, text string) (int, string) {
+func objection(e Entry, text string, read bool) (int, string) {
 	switch {
 	case e.Shim:
 		return 0, "it is hookd's own"
@@ -14,12 +14,14 @@ func objection(e Entry, text string) (int, string) {
 		return sourcedLine(text), "it is no program: the shell of " + e.System + " reads it, with its variables and functions"
 	case !e.Event || phase(e).Directory == "":
 		return 0, "there is no event for " + e.System
-	case !e.Runs && strings.Contains(e.Why, "not installed"):
+	case e.Absent:
 		return 0, "it does not run now: " + e.Why
 	case !e.Runs:
 		return 0, "it never runs, and a hook would: " + e.Why + mend(e)
 	case !plainName(path.Base(e.Path)):
 		return 0, "its name cannot stand in the name of a hook"
+	case !read:
+		return 0, "it cannot be read"
 	}
 	return shellObjection(text)
 }

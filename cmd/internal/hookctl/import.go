@@ -84,8 +84,9 @@ func choose(c *cli.Context, all []legacy.Entry) (map[string]bool, error) {
 		}
 		found := false
 		for _, e := range all {
-			if e.Path == path || filepath.Dir(e.Path) == path {
-				chosen[e.Path], found = true, true
+			in := filepath.Dir(e.Path) == path
+			if found = found || in || e.Path == path; e.Path == path || in && meant(e) {
+				chosen[e.Path] = true
 			}
 		}
 		if found {
@@ -99,6 +100,9 @@ func choose(c *cli.Context, all []legacy.Entry) (map[string]bool, error) {
 	return chosen, nil
 }
 
+// meant says whether a file of a directory is meant with it: not hookd's own, and not what nobody expects to run.
+func meant(e legacy.Entry) bool { return !e.Shim && (e.Runs || !e.Expected || e.Absent) }
+
 func importPlace(c *cli.Context) (place, error) {
 	if to := c.String("to"); to != "" {
 		abs, err := filepath.Abs(to)
@@ -107,13 +111,14 @@ func importPlace(c *cli.Context) (place, error) {
 	return place{"/etc/hookd", below(c, "/etc/hookd")}, nil
 }
 
-// textsOf reads the scripts. What cannot be read never runs, which is told elsewhere.
+// textsOf reads the scripts, as far as they can be read.
 func textsOf(c *cli.Context, all []legacy.Entry, chosen map[string]bool) map[string]string {
 	texts := map[string]string{}
 	for _, e := range all {
 		if chosen[e.Path] && e.Regular {
-			text, _ := os.ReadFile(below(c, e.Real))
-			texts[e.Path] = string(text)
+			if text, err := os.ReadFile(below(c, e.Real)); err == nil {
+				texts[e.Path] = string(text)
+			}
 		}
 	}
 	return texts
@@ -224,11 +229,11 @@ func (i *imported) write(c *cli.Context, to place) error {
 	if err := putFile(i.copyFile(to), text, 0o755); err != nil {
 		return err
 	}
-	unfinished := i.hookFile(to) + ".new~"
+	unfinished := i.copyFile(to) + ".hook" // not among the hooks, where hookd would see it
 	if err := putFile(unfinished, []byte(i.Text), 0o644); err != nil {
 		return errors.Join(err, os.Remove(i.copyFile(to)))
 	}
-	if c.Bool("replace") {
+	if err = os.MkdirAll(filepath.Dir(i.hookFile(to)), 0o755); err == nil && c.Bool("replace") {
 		err = i.putAside(c, to)
 	}
 	if err == nil {
