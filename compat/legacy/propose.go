@@ -213,6 +213,8 @@ func differs(entries []Entry) []string {
 	var out []string
 	for _, e := range entries {
 		switch {
+		case veto(e):
+			out = add(out, "a failure in the run around all interfaces does not stop ifup -a any more")
 		case e.When == "ifupdown.up":
 			out = add(out, "a failure does not make ifup fail any more")
 		case e.System == "networkd-dispatcher":
