@@ -112,7 +112,13 @@ func TestNetworkd(t *testing.T) {
 	h := booted.Boot(t, booted.Bookworm, booted.Options{World: booted.OldWorld(), Files: []string{deb}, Setup: dispatched})
 	h.Until(`test -e /run/record/lo.carrier.env -a -e /run/record/lo.unmanaged.env`)
 	before := story(h)
+	if !forge(h, "lo.routable") {
+		t.Error("networkd-dispatcher does not believe whoever has the name of systemd-networkd: the test proves nothing")
+	}
 	adoptNetworkd(h)
+	if forge(h, "lo.routable") || forge(h, "lo.no-carrier") {
+		t.Error("hookd believes whoever has the name of systemd-networkd")
+	}
 	for name, recorded := range story(h) {
 		for file, text := range recorded {
 			i := slices.IndexFunc(networkdSteps, func(s step) bool { return s.name == name })
@@ -127,12 +133,46 @@ func TestNetworkd(t *testing.T) {
 			}
 		}
 	}
+	if out, err := h.Try("ls", "/run/x.ran"); err == nil {
+		t.Errorf("a state that is a path was followed: %s", out)
+	}
 	if out, err := h.Try("test", "-e", "/run/record/nd0.missing.env"); err != nil {
 		t.Errorf("an interface that is gone is missing, too: %s", out)
 	}
 	networkdFaults(t, h)
 	networkdStart(t, h)
 	networkdMany(t, h)
+}
+
+// forger takes the name of systemd-networkd and says that lo has entered states, one of which is none and ends in a path.
+const forger = `#!/usr/bin/python3
+import dbus, dbus.lowlevel, sys
+bus = dbus.SystemBus()
+bus.request_name("org.freedesktop.network1", dbus.bus.NAME_FLAG_DO_NOT_QUEUE)
+for state in ["../../../run/x", sys.argv[1]]:
+    signal = dbus.lowlevel.SignalMessage("/org/freedesktop/network1/link/_31", "org.freedesktop.DBus.Properties", "PropertiesChanged")
+    signal.append("org.freedesktop.network1.Link", {"OperationalState": state}, [], signature="sa{sv}as")
+    bus.send_message(signal)
+bus.get_name_owner("org.freedesktop.network1") # an answer: what was sent before it has gone out
+`
+
+// forge has somebody else than root, who may own the name while systemd-networkd is stopped, say that lo has entered a state, and
+// then an interface really change (failures: S1, S3). It says whether scripts ran for lo.
+func forge(h *booted.Host, recorded string) bool {
+	_, state, _ := strings.Cut(recorded, ".")
+	if err := os.WriteFile(filepath.Join(h.Shared(), "forger"), []byte(forger), 0o755); err != nil {
+		panic(err)
+	}
+	h.Shell(`rm -rf /run/record; mkdir -p /run/x.d; printf '#!/bin/sh\ntouch /run/x.ran\n' >/run/x.d/x; chmod 755 /run/x.d/x
+systemctl stop systemd-networkd.socket systemd-networkd.service
+setpriv --reuid=systemd-network --clear-groups /run/hookd-test/shared/forger ` + state + `
+systemctl start systemd-networkd.service
+ip link add fg0 type veth peer name fg1`)
+	h.Until(`test -e /run/record/fg0.unmanaged.env -a -e /run/record/fg1.unmanaged.env`)
+	h.Shell(`ip link del fg0`)
+	h.Until(`test -e /run/record/fg0.linger.env -a -e /run/record/fg1.linger.env`)
+	_, err := h.Try("test", "-e", "/run/record/"+recorded+".env")
+	return err == nil
 }
 
 func adoptNetworkd(h *booted.Host) {
@@ -162,7 +202,6 @@ Exec=/bin/sh -c 'test -e /run/record/odd0.carrier.env && touch /run/native'
 END`)
 	h.Until(`hookctl emit --dry-run networkd.carrier interface=odd0 | grep -q legacy:ag-750`)
 	h.Until(`hookctl list | grep -q native`)
-	// S3: whoever owns the name on the bus is not listened to; the name is free when systemd-networkd is stopped
 	h.Shell(`ip link add odd0 type veth peer name odd1
 ip link add "$(printf 'bad\377')" type veth peer name 7
 ip link add '[v]?' type veth peer name 'b\c'

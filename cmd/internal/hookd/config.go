@@ -93,7 +93,8 @@ func (c config) complete(stderr io.Writer) (config, error) {
 	}
 	c.Named.Hooks, c.Named.Policies = len(c.Hooks) > 0, len(c.Policies) > 0
 	if !c.Named.Hooks {
-		c.Hooks, c.Scripts = hookspec.HookDirs(), hookspec.AdoptedScripts()
+		c.Hooks = hookspec.HookDirs()
+		c.Scripts = adoptedScripts()
 	}
 	if !c.Named.Policies {
 		c.Policies = hookspec.PolicyDirs()

@@ -2,6 +2,7 @@ package hookd
 
 import (
 	"context"
+	"os"
 	"path/filepath"
 
 	"hookd/events"
@@ -11,6 +12,14 @@ import (
 
 // netifDir is where systemd-networkd keeps its files.
 const netifDir = "/run/systemd/netif"
+
+// adoptedScripts are the scripts that hookd takes over from networkd-dispatcher, which is root's.
+func adoptedScripts() hookspec.Scripts {
+	if os.Geteuid() != 0 {
+		return hookspec.Scripts{}
+	}
+	return hookspec.AdoptedScripts()
+}
 
 // newNetworkd makes the source of networkd.*. Saved is what is known of the kernel's state, nil at the first start.
 func (d *daemon) newNetworkd(saved []events.Event) *networkd.Source {
