@@ -1,6 +1,7 @@
 package networkd
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -193,4 +194,36 @@ func TestS1(t *testing.T) {
 	w.expect()
 	w.s.Hear(events.Event{Name: "interface.state", Params: []events.Param{{Key: "index", Value: "3"}, {Key: "to", Value: "../x"}}})
 	w.expect()
+}
+
+// TestRun has the source watch its files by itself, while somebody hears of it.
+func TestRun(t *testing.T) {
+	w := newWorld(t, true)
+	w.admin(3, "configuring")
+	ctx, stop := context.WithCancel(t.Context())
+	got, over := make(chan string, 100), make(chan struct{})
+	go func() {
+		defer close(over)
+		w.s.Run(ctx, func(e events.Event) error { got <- e.Name; return nil })
+	}()
+	expect := func(want string) {
+		t.Helper()
+		select {
+		case name := <-got:
+			if name != want {
+				t.Errorf("told is %s, not %s", name, want)
+			}
+		case <-time.After(30 * time.Second):
+			t.Fatal("nothing is told")
+		}
+	}
+	w.s.Hear(state(3, "eth0", "missing", "off", events.SourceStart))
+	expect("networkd.configuring")
+	expect("networkd.off")
+	w.admin(3, "configured")
+	expect("networkd.configured")
+	w.hear(4, "eth1", "missing", "off") // nobody writes a file for it
+	expect("networkd.off")
+	stop()
+	<-over
 }
