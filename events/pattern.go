@@ -70,7 +70,7 @@ func (p *Pattern) parseName(word string) error {
 	}
 	p.name = glob
 	family, _, _ := strings.Cut(word, ".")
-	for _, s := range table {
+	for _, s := range table() {
 		if meansEvent(glob, family, s, len(p.names) > 0) {
 			p.names = append(p.names, s.Name)
 		}
@@ -83,7 +83,7 @@ func (p *Pattern) parseName(word string) error {
 
 // noEvent explains a name that means no event; a wildcard that would only mean families named outright gets its own hint.
 func (p *Pattern) noEvent(word string) error {
-	for _, s := range table {
+	for _, s := range table() {
 		if family, _, _ := strings.Cut(s.Name, "."); isOutright(family) && p.name.Match(s.Name) {
 			return &unknownError{What: "event", Name: word, Note: "the events " + family + ".* are named outright, not by a wildcard"}
 		}
@@ -117,7 +117,7 @@ func nameError(name string) error {
 		return &unknownError{What: "event", Name: name, Note: "write user. and a name of letters a-z, digits and -"}
 	}
 	var names []string
-	for _, s := range table {
+	for _, s := range table() {
 		names = append(names, s.Name)
 	}
 	return &unknownError{What: "event", Name: name, Near: Nearest(name, names)}
@@ -161,7 +161,7 @@ func (p *Pattern) knows(key string) error {
 }
 
 func (p *Pattern) spec(name string) Spec {
-	for _, s := range table {
+	for _, s := range table() {
 		if s.Name == name {
 			return s
 		}

@@ -3,6 +3,7 @@ package events
 import (
 	"slices"
 	"strings"
+	"sync"
 )
 
 // Spec describes one event of the table.
@@ -122,53 +123,56 @@ var old = [...]ParamSpec{
 }
 
 // table is the one list of events; hookd-events(7) is held against it by a test. The open family comes last.
-var table = slices.Concat(own[:], reported, []Spec{
-	{Name: "user.*", Doc: "whatever you like, from hookctl emit user.NAME", Open: true},
+// It is made when somebody asks: a shim that runs scripts alone never does.
+var table = sync.OnceValue(func() []Spec {
+	return slices.Concat(own(), reported(), []Spec{{Name: "user.*", Doc: "whatever you like, from hookctl emit user.NAME", Open: true}})
 })
 
 // own are the events that hookd itself finds out about.
-var own = [...]Spec{
-	{Name: "link.added", Doc: "an interface came into being", Params: link[:]},
-	{Name: "link.removed", Doc: "an interface is gone; the parameters are the last known ones", Params: link[:], Teardown: true},
-	{Name: "link.renamed", Doc: "an interface has another name", Params: with(link[:], ParamSpec{Name: "old-interface", Doc: "the name before"})},
-	{Name: "link.up", Doc: "an interface can carry packets: its operational state is up, or unknown with a lower layer that is up (lo, tun)", Params: link[:]},
-	{Name: "link.down", Doc: "an interface can no longer carry packets", Params: link[:], Teardown: true},
-	{Name: "link.changed", Doc: "the mac, mtu or alias of an interface changed", Params: link[:]},
-	{Name: "address.added", Doc: "an address can be used (for IPv6: after duplicate address detection)", Params: with(link[:], address[:]...)},
-	{Name: "address.changed", Doc: "the scope, label or deprecation of an address changed, or the peer or prefix of an IPv6 one; a renewed lifetime is no change", Params: with(link[:], address[:]...)},
-	{Name: "address.removed", Doc: "an address can no longer be used", Params: with(link[:], address[:]...), Teardown: true},
-	{Name: "interface.state", Doc: "an interface went from one state to another, in the words of networkctl(1)", Params: with(link[:],
-		ParamSpec{Name: "from", Doc: "the state before: " + strings.Join(states[:], ", "), Values: states[:]},
-		ParamSpec{Name: "to", Doc: "the state now, one of the same words", Values: states[:]})},
-	{Name: "default-route.added", Doc: "a family got its first default route in the main table", Params: defaultRoute[:]},
-	{Name: "default-route.changed", Doc: "another default route decides now", Params: with(defaultRoute[:], old[:]...)},
-	{Name: "default-route.removed", Doc: "a family lost its last default route; the parameters are the last known ones", Params: defaultRoute[:], Teardown: true},
-	{Name: "route.added", Doc: "a route came into being, in whichever table; a changed one is removed and added", Params: route[:]},
-	{Name: "route.removed", Doc: "a route is gone; the parameters are the last known ones", Params: route[:], Teardown: true},
-	{Name: "neighbor.added", Doc: "the hardware address of a neighbor is known (ARP, neighbor discovery); a changed one is removed and added", Params: neighbor[:]},
-	{Name: "neighbor.removed", Doc: "a neighbor is not known any more, or does not answer", Params: neighbor[:], Teardown: true},
-	{Name: "network.online", Doc: "the host has a default route, of either family, over an interface that is up"},
-	{Name: "network.offline", Doc: "the host has no such route any more", Teardown: true},
-	{Name: "hook.finished", Doc: "a hook succeeded", Params: result[:]},
-	{Name: "hook.failed", Doc: "a hook did not succeed", Params: result[:]},
-	{Name: "service.starting", Doc: "a service is being started", Params: service[:]},
-	{Name: "service.started", Doc: "a service runs and is ready", Params: service[:]},
-	{Name: "service.failed", Doc: "a service did not come up, or ended when it should not have", Params: with(with(service[:], serviceEnd[:]...), restarting), Teardown: true},
-	{Name: "service.stopping", Doc: "a service is being stopped", Params: with(service[:], restarting), Teardown: true},
-	{Name: "service.stopped", Doc: "a service is gone for good, and was told to have started, or failed, before", Params: with(service[:], serviceEnd[:]...), Teardown: true},
-	{Name: "hookd.started", Doc: "hookd runs and has read its hooks", Params: []ParamSpec{{Name: "version", Doc: "hookd's version"}}},
-	{Name: "hookd.reloaded", Doc: "hookd has read its hooks anew", Params: []ParamSpec{
-		{Name: "hooks", Doc: "how many hooks are loaded"}, {Name: "faults", Doc: "how many faults were found"}}},
-	{Name: "hookd.lost", Doc: "the kernel dropped messages; the net difference follows", Params: []ParamSpec{
-		{Name: "overruns", Doc: "how often this has happened since hookd started"}}},
+func own() []Spec {
+	return []Spec{
+		{Name: "link.added", Doc: "an interface came into being", Params: link[:]},
+		{Name: "link.removed", Doc: "an interface is gone; the parameters are the last known ones", Params: link[:], Teardown: true},
+		{Name: "link.renamed", Doc: "an interface has another name", Params: with(link[:], ParamSpec{Name: "old-interface", Doc: "the name before"})},
+		{Name: "link.up", Doc: "an interface can carry packets: its operational state is up, or unknown with a lower layer that is up (lo, tun)", Params: link[:]},
+		{Name: "link.down", Doc: "an interface can no longer carry packets", Params: link[:], Teardown: true},
+		{Name: "link.changed", Doc: "the mac, mtu or alias of an interface changed", Params: link[:]},
+		{Name: "address.added", Doc: "an address can be used (for IPv6: after duplicate address detection)", Params: with(link[:], address[:]...)},
+		{Name: "address.changed", Doc: "the scope, label or deprecation of an address changed, or the peer or prefix of an IPv6 one; a renewed lifetime is no change", Params: with(link[:], address[:]...)},
+		{Name: "address.removed", Doc: "an address can no longer be used", Params: with(link[:], address[:]...), Teardown: true},
+		{Name: "interface.state", Doc: "an interface went from one state to another, in the words of networkctl(1)", Params: with(link[:],
+			ParamSpec{Name: "from", Doc: "the state before: " + strings.Join(states[:], ", "), Values: states[:]},
+			ParamSpec{Name: "to", Doc: "the state now, one of the same words", Values: states[:]})},
+		{Name: "default-route.added", Doc: "a family got its first default route in the main table", Params: defaultRoute[:]},
+		{Name: "default-route.changed", Doc: "another default route decides now", Params: with(defaultRoute[:], old[:]...)},
+		{Name: "default-route.removed", Doc: "a family lost its last default route; the parameters are the last known ones", Params: defaultRoute[:], Teardown: true},
+		{Name: "route.added", Doc: "a route came into being, in whichever table; a changed one is removed and added", Params: route[:]},
+		{Name: "route.removed", Doc: "a route is gone; the parameters are the last known ones", Params: route[:], Teardown: true},
+		{Name: "neighbor.added", Doc: "the hardware address of a neighbor is known (ARP, neighbor discovery); a changed one is removed and added", Params: neighbor[:]},
+		{Name: "neighbor.removed", Doc: "a neighbor is not known any more, or does not answer", Params: neighbor[:], Teardown: true},
+		{Name: "network.online", Doc: "the host has a default route, of either family, over an interface that is up"},
+		{Name: "network.offline", Doc: "the host has no such route any more", Teardown: true},
+		{Name: "hook.finished", Doc: "a hook succeeded", Params: result[:]},
+		{Name: "hook.failed", Doc: "a hook did not succeed", Params: result[:]},
+		{Name: "service.starting", Doc: "a service is being started", Params: service[:]},
+		{Name: "service.started", Doc: "a service runs and is ready", Params: service[:]},
+		{Name: "service.failed", Doc: "a service did not come up, or ended when it should not have", Params: with(with(service[:], serviceEnd[:]...), restarting), Teardown: true},
+		{Name: "service.stopping", Doc: "a service is being stopped", Params: with(service[:], restarting), Teardown: true},
+		{Name: "service.stopped", Doc: "a service is gone for good, and was told to have started, or failed, before", Params: with(service[:], serviceEnd[:]...), Teardown: true},
+		{Name: "hookd.started", Doc: "hookd runs and has read its hooks", Params: []ParamSpec{{Name: "version", Doc: "hookd's version"}}},
+		{Name: "hookd.reloaded", Doc: "hookd has read its hooks anew", Params: []ParamSpec{
+			{Name: "hooks", Doc: "how many hooks are loaded"}, {Name: "faults", Doc: "how many faults were found"}}},
+		{Name: "hookd.lost", Doc: "the kernel dropped messages; the net difference follows", Params: []ParamSpec{
+			{Name: "overruns", Doc: "how often this has happened since hookd started"}}},
+	}
 }
 
 // Table lists every event, in the order of the manual.
-func Table() []Spec { return append([]Spec(nil), table[:]...) }
+func Table() []Spec { return slices.Clone(table()) }
 
 // Lookup finds the event of that exact name. Any user.NAME is one.
 func Lookup(name string) (Spec, bool) {
-	for _, s := range table {
+	for _, s := range table() {
 		if s.Name == name && !s.Open {
 			return s, true
 		}
