@@ -45,13 +45,15 @@ type replacedError struct{ run string }
 
 func (e replacedError) Error() string { return "a later event replaces it (run " + e.run + ")" }
 
-// meet puts the jobs of a new run behind those of their instances, which may have to give way.
+// meet puts the jobs of a run that may begin behind those of their instances, which may have to give way. Those that a guide does
+// not let begin yet are in nobody's way: a script may wait for the same hook at another event.
 func (r *Runner) meet(run *run) {
 	for i := range run.jobs {
 		now := ref{run, i}
-		if now.job().state == over {
+		if now.job().state == over || now.job().met || !run.lets(i) {
 			continue
 		}
+		now.job().met = true
 		for _, old := range slices.Clone(r.busy[now.instance()]) {
 			r.yields(old, now)
 		}

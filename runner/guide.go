@@ -106,6 +106,8 @@ func (r *Runner) proceed(id string, step int, stop string, answer chan Stepped) 
 	}
 	run.guide.let = max(run.guide.let, step)
 	run.guide.asked = append(run.guide.asked, query{step, answer})
+	r.meet(run)
+	r.removeGone()
 	r.wake(run)
 	if run.closed {
 		run.answer()

@@ -238,3 +238,20 @@ func TestGuidedEveryLine(t *testing.T) {
 		t.Errorf("only %d lines tell of the run", told)
 	}
 }
+
+// A hook that is not let begin yet holds nothing up: the script before it may wait for the same hook at an event of the kernel. One
+// whose file goes meanwhile does not run.
+func TestGuidedHoldsNothing(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		th := open(t, nil, false, "c: On=ifupdown.up; On=link.up; Instance=all", "d: On=ifupdown.up")
+		s := th.report(t, "ifupdown.up interface=eth0", "b")
+		th.wait(t, "link.up interface=eth0")
+		if err := th.runner.Swap(t.Context(), setOf(t, []string{"c: On=ifupdown.up; On=link.up; Instance=all"})); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.let(1, ""); got != "c done, d skipped" {
+			t.Error(got)
+		}
+		th.expect(t, "+c all -c all +c all -c all")
+	})
+}

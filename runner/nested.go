@@ -75,7 +75,7 @@ func (r *Runner) disentangle(run *run) {
 // ahead is the job of its instance that a job has to wait for because it has begun, or else that job itself. While a job rests one
 // of a nested run may begin.
 func (r *Runner) ahead(f ref) ref {
-	if f.job().state != pending || f.job().Hook.WhenBusy == hookspec.BusyParallel {
+	if f.job().state != pending || !f.run.lets(f.i) || f.job().Hook.WhenBusy == hookspec.BusyParallel {
 		return f
 	}
 	for _, o := range r.busy[f.instance()] {

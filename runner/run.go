@@ -84,6 +84,7 @@ type job struct {
 	replaced error                   // why it is ended while it runs
 	cancel   context.CancelCauseFunc // of a job that is started
 	report   JobReport
+	met      bool // those of its instance
 	released bool // the next job of its instance may begin
 }
 
