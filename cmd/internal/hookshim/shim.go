@@ -87,7 +87,11 @@ func linked(called string) (compat.System, compat.Phase, bool) {
 	if !strings.Contains(called, "/") || base(called) == "hookshim" {
 		return compat.System{}, compat.Phase{}, false
 	}
-	return compat.ForDirectory(filepath.Dir(called))
+	dir, err := filepath.Abs(filepath.Dir(called)) // run-parts(8) of a relative directory
+	if err != nil {
+		return compat.System{}, compat.Phase{}, false
+	}
+	return compat.ForDirectory(dir)
 }
 
 // outright finds the system of a command line, and what a script of it would get.

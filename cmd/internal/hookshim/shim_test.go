@@ -218,6 +218,9 @@ func TestLink(t *testing.T) {
 		w.mkdir(dir)
 		w.must(os.Symlink(w.self(), w.path(dir+"/hookd")))
 		w.expect(w.wait(exec.Command(w.path(dir+"/hookd"), args...)), 0, "")
+		cmd := exec.Command("./"+filepath.Base(dir)+"/hookd", args...)
+		cmd.Dir = filepath.Dir(w.path(dir))
+		w.expect(w.wait(cmd), 0, "")
 	}
 }
 
