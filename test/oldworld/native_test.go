@@ -84,7 +84,7 @@ type part struct {
 }
 
 // parts are what is true of both ways of adoption.
-var parts = []part{{"parameters", parameters}, {"abort", aborts}, {"failure", fails}, {"R9", nested}, {"stopped", stopped}, {"started", started},
+var parts = []part{{"parameters", parameters}, {"abort", aborts}, {"failure", fails}, {"R9", nested}, {"R9 alone", nestedAlone}, {"stopped", stopped}, {"started", started},
 	{"killed", killed}}
 
 // TestNativeLinks is what hooks are in an ifupdown that is adopted by links.
