@@ -27,4 +27,3 @@ func order(o *old) {
 		"aa-first rec0 inet post-down", "zz-last rec0 inet post-down",
 		"aa-first rec0 inet6 pre-down", "zz-last rec0 inet6 pre-down", "aa-first rec0 inet6 post-down", "zz-last rec0 inet6 post-down")
 }
-
