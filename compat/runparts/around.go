@@ -74,7 +74,7 @@ func (r *Runner) launch(path string, argv []string) (int, error) {
 	var fds [3]uintptr
 	for fd := range fds {
 		fds[fd] = uintptr(fd)
-		if !isOpen(fd) {
+		if !inherited(fd) {
 			fds[fd] = ^uintptr(0)
 		}
 	}

@@ -5,9 +5,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
+	"unsafe"
 
 	"hookd/internal/booted"
 )
@@ -87,6 +89,7 @@ type call struct {
 	env   []string
 	shell string // what a shell does before it becomes run-parts
 	stdin string
+	mask  uint64 // signals that are blocked
 	uid   uint32
 	one   bool // standard output and standard error are one
 }
@@ -120,10 +123,29 @@ func (p peer) run(t testing.TB, c call) said {
 	if c.one {
 		cmd.Stderr = &stdout
 	}
-	if err := cmd.Run(); cmd.ProcessState == nil {
+	if err := start(cmd, c.mask); err != nil {
 		t.Fatal(err)
 	}
+	cmd.Wait() // its error is in the state
 	// A shell can't give a program another name than its path.
 	named := strings.NewReplacer(p.argv[0]+": ", "run-parts: ")
 	return said{named.Replace(stdout.String()), named.Replace(stderr.String()), cmd.ProcessState.String()}
+}
+
+// start starts a program with blocked signals: it gets those of the thread.
+func start(cmd *exec.Cmd, mask uint64) error {
+	if mask == 0 {
+		return cmd.Start()
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var before uint64
+	setMask(mask, &before)
+	defer setMask(before, nil)
+	return cmd.Start()
+}
+
+func setMask(mask uint64, before *uint64) {
+	const set = 2
+	syscall.RawSyscall6(syscall.SYS_RT_SIGPROCMASK, set, uintptr(unsafe.Pointer(&mask)), uintptr(unsafe.Pointer(before)), 8, 0, 0)
 }

@@ -48,17 +48,18 @@ func (r *Runner) reads() bool { return r.Report || r.JSON || r.Parallel > 1 }
 func (r *Runner) standard() [3]int {
 	files := [3]int{0, 1, 2}
 	for fd := range files {
-		if !isOpen(fd) {
+		if !inherited(fd) {
 			files[fd] = -1
 		}
 	}
 	return files
 }
 
-func isOpen(fd int) bool {
+// inherited: a descriptor is open and goes on to programs. What was opened where a standard one was closed does not.
+func inherited(fd int) bool {
 	const getFlags = 1 // F_GETFD
-	_, _, e := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), getFlags, 0)
-	return e == 0
+	flags, _, e := syscall.RawSyscall(syscall.SYS_FCNTL, uintptr(fd), getFlags, 0)
+	return e == 0 && flags&syscall.FD_CLOEXEC == 0
 }
 
 // rewound is what is to be read by a script at its beginning, with a place in it that is its own if others run beside it.
