@@ -1,6 +1,7 @@
 package runparts
 
 import (
+	"runtime"
 	"syscall"
 	"time"
 )
@@ -13,6 +14,7 @@ type sink interface {
 
 // execute runs a script and waits for it.
 func (r *Runner) execute(s Script, to sink) Outcome {
+	r.bind()
 	o := Outcome{Path: s.Path}
 	files := r.standard()
 	c := child{out: -1, err: -1}
@@ -46,6 +48,17 @@ func (r *Runner) execute(s Script, to sink) Outcome {
 	c.close()
 	o.Duration = time.Since(began)
 	return o
+}
+
+// bind keeps this goroutine on one thread, whose mask of signals is what scripts begin with. That takes Go another thread,
+// so it is not done where no script runs.
+func (r *Runner) bind() {
+	if r.bound || r.Parallel > 1 {
+		return
+	}
+	r.bound = true
+	runtime.LockOSThread()
+	setMask()
 }
 
 // notStarted is what debianutils' child does that cannot execute: it says so on the script's standard error, and exits

@@ -6,12 +6,9 @@
 // Beyond the original it knows --compat, --timeout, --parallel and --json; see Options.
 package runparts
 
-import "runtime"
-
 // Main runs run-parts with a command line, the name it was called by first, and returns its exit status. It uses the
 // process's own descriptors 0, 1 and 2, and changes its umask and signals: nothing else should go on in the process.
 func Main(args []string) int {
-	runtime.LockOSThread() // the mask of signals that scripts get is that of a thread
 	o, stop := Parse(args)
 	if stop != nil {
 		write(1, stop.Stdout)

@@ -13,6 +13,7 @@ type Runner struct {
 	Status int // the exit status so far
 	stdin  int // what scripts read, -1 for the process's own
 	env    []string
+	bound  bool   // to a thread with the mask of scripts
 	headed string // the script whose path was written last
 	out    stdout
 }
@@ -192,7 +193,7 @@ func (r *Runner) finish(o Outcome) {
 func (r *Runner) say(text string) { write(2, "run-parts: "+text+"\n") }
 
 // setSignals gives signals back what they did before Go's runtime caught them: those that end a program end this one,
-// and scripts ignore what was ignored. The mask is that of the thread.
+// and scripts ignore what was ignored.
 func setSignals() {
 	for n := syscall.Signal(1); n <= 64; n++ {
 		switch {
@@ -203,7 +204,6 @@ func setSignals() {
 			sigDefault(n)
 		}
 	}
-	setMask()
 }
 
 // keeps: signals that the runtime lives by, and those that nobody can catch.
