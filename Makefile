@@ -2,7 +2,6 @@
 
 GO     = go
 TAGS   = urfave_cli_no_docs
-MAINS  = ./cmd/hookd ./cmd/hookctl
 BUILD  = CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS)
 SHIM   = bin/hookshim
 PREFIX = /usr/local
@@ -12,7 +11,8 @@ PAGES  = man/hookd.8 man/hookshim.8 man/hookctl.1 man/hookd.hook.5 man/hookd-eve
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-# hookshim is started often: it has no debug data, and where there is one (compat/runparts/entry_*.s) an entry point of its own.
+# What is run-parts(8), too, has an entry point of its own where there is one (compat/runparts/entry_*.s). hookshim is started
+# often, and goes without debug data.
 ENTRY  = $(if $(filter amd64,$(shell $(GO) env GOARCH)),-E hookd/compat/runparts.entry)
 
 .PHONY: help build shim run test test-trixie check bench install deb clean
@@ -28,7 +28,8 @@ help:
 	@echo 'make deb      a Debian package, below $$(DEBS), bin by default'
 
 build: shim
-	$(BUILD) -o bin/ $(MAINS)
+	$(BUILD) -o bin/ ./cmd/hookd
+	$(BUILD) -ldflags '$(ENTRY)' -o bin/ ./cmd/hookctl
 
 shim:
 	$(BUILD) -ldflags '-s -w $(ENTRY)' -o $(SHIM) ./cmd/hookshim

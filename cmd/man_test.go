@@ -119,7 +119,7 @@ func TestManualCommands(t *testing.T) {
 	text := page(t, "hookctl.1")
 	_, commands, _ := strings.Cut(help("help"), "COMMANDS:")
 	commands, globals, _ := strings.Cut(commands, "GLOBAL OPTIONS:")
-	names := regexp.MustCompile(`(?m)^ {3}(\w+)`).FindAllStringSubmatch(commands, -1)
+	names := regexp.MustCompile(`(?m)^ {3}([\w-]+)`).FindAllStringSubmatch(commands, -1)
 	manual := commandsIn(text)
 	if len(names) != len(manual)+1 { // and help
 		t.Errorf("the program has %d commands, hookctl(1) %d", len(names), len(manual))
@@ -161,7 +161,7 @@ func commandsIn(text string) map[string][]string {
 	_, text, _ = strings.Cut(text, ".Ss Without a daemon")
 	text, _, _ = strings.Cut(text, ".Sh EXIT STATUS")
 	all := map[string]string{}
-	for _, m := range regexp.MustCompile(`(?m)^\.It Ic (\w+)((?:.*\\\n)*.*)$`).FindAllStringSubmatch(text, -1) {
+	for _, m := range regexp.MustCompile(`(?m)^\.It Ic ([\w-]+)((?:.*\\\n)*.*)$`).FindAllStringSubmatch(text, -1) {
 		all[m[1]] += m[2]
 	}
 	flags := map[string][]string{}

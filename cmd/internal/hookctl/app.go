@@ -43,6 +43,9 @@ type app struct {
 
 // Main runs hookctl with a command line and returns its exit status: 0 done, 1 failed, 2 wrong usage.
 func Main(args []string, trust hookspec.Trust, stdout, stderr io.Writer) int {
+	if len(args) > 0 && args[0] == runPartsCommand {
+		return runParts(args)
+	}
 	out := &checkedWriter{to: stdout}
 	a := &app{trust: trust, out: out, err: stderr, terminal: isTerminal(stdout)}
 	a.cli = a.build()
@@ -148,6 +151,7 @@ func (a *app) build() *cli.App {
 					&cli.BoolFlag{Name: "dry-run", Usage: "say what would change, and change nothing"},
 					&cli.BoolFlag{Name: "links", Usage: "by links in its directories, not by PATH"},
 					&cli.StringFlag{Name: "root", Usage: "below another root `DIR`"}}},
+			{Name: runPartsCommand, Usage: "run the scripts of directories, as run-parts(8) does", ArgsUsage: "[OPTION…] DIRECTORY…", Action: misplacedRunParts, SkipFlagParsing: true},
 			{Name: "completion", Usage: "print the completion script of a shell", ArgsUsage: "bash|zsh|fish", Action: a.args(1, 1, a.completion)},
 		},
 	}
