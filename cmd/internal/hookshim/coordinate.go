@@ -24,7 +24,7 @@ type coordinator struct {
 	*shim
 	event   events.Event
 	engine  *runparts.Runner
-	scripts []runparts.Script
+	scripts []runparts.Script // those that have not had their turn
 	vetoed  bool
 }
 
@@ -81,7 +81,7 @@ func (c *coordinator) run() int {
 	switch c.event = e; {
 	case err != nil:
 		c.say("no hook runs: %s", err)
-		c.rest(c.scripts)
+		c.rest()
 	case len(c.scripts) == 0:
 		c.vetoed = c.status(e, c.tell(ctx, e)) != 0
 	default:
@@ -94,6 +94,12 @@ func (c *coordinator) run() int {
 }
 
 func (c *coordinator) withHooks(ctx context.Context) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			c.say("a fault of hookshim, the other scripts run without hooks: %v", fault)
+			c.rest()
+		}
+	}()
 	conn, err := control.Greet(ctx, c.socket, greeting)
 	if err == nil {
 		r := c.remote(ctx, c.event, conn)
@@ -105,7 +111,7 @@ func (c *coordinator) withHooks(ctx context.Context) {
 	c.alone(err)
 	h, e := c.here(ctx, c.event)
 	if h == nil {
-		c.rest(c.scripts)
+		c.rest()
 		return
 	}
 	o := &own{here: h, event: e, ctx: ctx}
@@ -120,25 +126,27 @@ func (c *coordinator) walk(g guide) error {
 	case errors.Is(err, control.ErrUnasked):
 		return err
 	case err != nil:
-		c.lost(c.event, err)
-		c.rest(c.scripts)
-		return nil
-	}
-	if len(steps) == 0 { // hookd need not hear what becomes of the scripts
+		c.forsake(g, err)
+	case len(steps) == 0: // hookd need not hear what becomes of the scripts
 		g.leave()
-		c.rest(c.scripts)
-		return nil
+		c.rest()
+	default:
+		c.steps(g, steps)
 	}
-	c.steps(g, steps)
 	return nil
 }
 
+// forsake goes on without hooks.
+func (c *coordinator) forsake(g guide, why error) {
+	c.lost(c.event, why)
+	g.leave()
+	c.rest()
+}
+
 func (c *coordinator) steps(g guide, steps []hookspec.Step) {
-	left := c.scripts
 	for i, step := range steps {
 		if len(step.Hooks) == 0 {
-			script := left[0]
-			if left = left[1:]; !c.engine.Run(script) {
+			if script, good := c.next(); !good {
 				g.proceed(i, events.Show(script.Name)+" failed")
 				return
 			}
@@ -149,8 +157,7 @@ func (c *coordinator) steps(g guide, steps []hookspec.Step) {
 			c.job(j)
 		}
 		if err != nil {
-			c.lost(c.event, err)
-			c.rest(left)
+			c.forsake(g, err)
 			return
 		}
 		if c.vetoed = c.status(c.event, reply.Aborted != "") != 0; c.vetoed {
@@ -159,12 +166,16 @@ func (c *coordinator) steps(g guide, steps []hookspec.Step) {
 	}
 }
 
-// rest runs scripts alone.
-func (c *coordinator) rest(scripts []runparts.Script) {
-	for _, s := range scripts {
-		if !c.engine.Run(s) {
-			return
-		}
+// next runs a script. It is not good when no other one may run.
+func (c *coordinator) next() (s runparts.Script, good bool) {
+	s, c.scripts = c.scripts[0], c.scripts[1:]
+	return s, c.engine.Run(s)
+}
+
+// rest runs the other scripts alone.
+func (c *coordinator) rest() {
+	for good := true; good && len(c.scripts) > 0; {
+		_, good = c.next()
 	}
 }
 

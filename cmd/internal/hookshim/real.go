@@ -22,9 +22,14 @@ func (p place) executeReal(called []string) {
 	unix.Exec(realRunParts, called, os.Environ())
 }
 
-// sameProgram says whether a path leads to ourselves: somebody may have put us there, too.
+// sameProgram says whether a path leads to ourselves: somebody may have put us there, too. Where /proc is not mounted the link
+// tells.
 func sameProgram(path string) bool {
 	there, err := os.Stat(path)
-	self, err2 := os.Stat("/proc/self/exe")
-	return err == nil && err2 == nil && os.SameFile(there, self)
+	for _, ours := range []string{"/proc/self/exe", ourLink} {
+		if self, gone := os.Stat(ours); err == nil && gone == nil && os.SameFile(there, self) {
+			return true
+		}
+	}
+	return false
 }

@@ -406,6 +406,24 @@ func TestHungAfterReport(t *testing.T) {
 	}
 }
 
+// Not even a fault in our own program keeps scripts from running.
+func TestOwnFault(t *testing.T) {
+	w := adopted(t, nil, map[string]string{"a": script("echo A >>DIR/ran"), "b": script("echo B >>DIR/ran")})
+	var stderr bytes.Buffer
+	system, phase, _ := compat.ForDirectory("/" + ifUp)
+	o, _ := runparts.Parse([]string{"run-parts", w.path(ifUp)})
+	at := place{socket: w.path("none"), trust: func() hookspec.Trust { panic("no trust") }}
+	c := &coordinator{shim: newShim(at, system, phase, nil, &stderr), engine: &runparts.Runner{Options: o}}
+	c.scripts, _ = runparts.List(&c.engine.Options)
+	if status := c.run(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	w.ran("A B")
+	if want := "hookshim: a fault of hookshim, the other scripts run without hooks: no trust\n"; stderr.String() != want {
+		t.Errorf("got %s", &stderr)
+	}
+}
+
 // Two shims at once run one instance of a hook one after the other.
 func TestTwoShims(t *testing.T) {
 	w := newWorld(t, map[string]string{"a": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\necho begin >>DIR/ran\nsleep 0.2\necho end >>DIR/ran\n"})
