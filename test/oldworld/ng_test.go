@@ -20,8 +20,12 @@ func TestNextGeneration(t *testing.T) {
 	o.put("/run/recorder", recorder)
 	o.put("/etc/network/interfaces", "auto rec0\niface rec0\n\taddress 192.0.2.1/24\n\taddress 2001:db8::1/64\n\tx-strange \"quoted\" $(touch /run/pwned)\n")
 	o.Shell(`ip link add rec0 type veth peer name rec1
-# On Debian 13 it does not have the name.
-command -v ifup >/dev/null || { ln -s ifup-ng /usr/local/sbin/ifup; ln -s ifdown-ng /usr/local/sbin/ifdown; }`)
+# On Debian 13 it has other names.
+for command in ifup ifdown; do
+	command -v $command >/dev/null && continue
+	printf '#!/bin/sh\nexec %s-ng "$@"\n' $command >/usr/local/sbin/$command
+	chmod 755 /usr/local/sbin/$command
+done`)
 	record := func(adopted string) (out []string) {
 		for phase := range strings.FieldsSeq(ngUp + " " + ngDown) {
 			o.Shell(fmt.Sprintf("mkdir -p /etc/network/if-%s.d; cp /run/recorder /etc/network/if-%[1]s.d/aa-first; cp /run/recorder /etc/network/if-%[1]s.d/zz-last", phase))
