@@ -101,6 +101,8 @@ func TestPattern(t *testing.T) {
 		{"hookd.*", "hookd.started", true},                    //
 		{"*", "route.added destination=10.0.0.0/8", false},    //
 		{"*.removed", "neighbor.removed", false},              //
+		{"*", "networkd.routable", false},                     //
+		{"networkd.*", "networkd.routable", true},             //
 		{"route.*", "route.removed table=254", true},          //
 		{"route.added table=254", "route.added table=9", false},
 		{"neighbor.*", "neighbor.added address=10.0.0.1", true},

@@ -43,8 +43,9 @@ func hinted(msg, hint string) string {
 	return msg + " (" + hint + ")"
 }
 
-// outright are the families that a wildcard never means: they tell of our own doing or come in floods.
-var outright = [...]string{"route", "neighbor", "hook", "hookd"}
+// outright are the families that a wildcard never means: they tell of our own doing, come in floods, or say again in other
+// words what the kernel has said.
+var outright = [...]string{"route", "neighbor", "hook", "hookd", "networkd"}
 
 // ParsePattern reads a pattern from its words and checks it against the table.
 func ParsePattern(words []string) (Pattern, error) {
