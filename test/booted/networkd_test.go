@@ -95,10 +95,11 @@ func story(h *booted.Host) map[string]map[string]string {
 // own are variables that a daemon has or that we add: networkd-dispatcher's scripts inherit all of its environment.
 var own = regexp.MustCompile(`(?m)^(INVOCATION_ID|JOURNAL_STREAM|LANG|NOTIFY_SOCKET|SYSTEMD_EXEC_PID|USER|MEMORY_PRESSURE_\w+|networkd_dispatcher_args|PATH|HOOK_\w+)=.*\n?`)
 
-// late are values that depend on the moment. In systemd 252 networkctl shows lines of the journal, too, which 2.2.3 takes for
+// late are values that depend on the moment; online is systemd-networkd's own, and the kernel tells us sooner. In systemd 252 networkctl shows lines of the journal, too, which 2.2.3 takes for
 // keys and 2.2.4 does not ask for.
 var (
 	late    = regexp.MustCompile(`(?m)^(json|AdministrativeState|OperationalState)=.*$`)
+	online  = regexp.MustCompile(`"Online state": \["\w+"\]`)
 	journal = regexp.MustCompile(`"[^"]* guest [^"]*\[\d+\]": \[("[^"]*"(, )?)*\](, )?`)
 )
 
@@ -107,6 +108,7 @@ func essence(text string, settled bool) []string {
 	if !settled {
 		text = late.ReplaceAllString(text, "$1=")
 	}
+	text = online.ReplaceAllString(text, `"Online state"`)
 	list := strings.Split(strings.TrimSpace(journal.ReplaceAllString(text, "")), "\n")
 	slices.Sort(list)
 	return list
