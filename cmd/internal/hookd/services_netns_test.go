@@ -123,13 +123,18 @@ func testServices(t *testing.T, executor string) {
 		t.Errorf("running: %+v", first)
 	}
 	h.story(2)
+	wrote := func(n int) {
+		h.eventually("it has written its id", func() bool { return len(h.lines("pids")) == n })
+	}
 
+	wrote(1)
 	syscall.Kill(first.PID, syscall.SIGKILL)
 	h.story(5)
 	second := h.phase("daemon", runner.Running)
 	if second.PID == first.PID || second.Restarts != 1 {
 		t.Errorf("after it was killed: %+v", second)
 	}
+	wrote(2)
 
 	h.kill()
 	h.launch()
