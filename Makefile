@@ -23,7 +23,7 @@ help:
 	@echo 'make test     every test this host allows'
 	@echo 'make test-trixie  those on a booted Debian, all on Debian 13'
 	@echo 'make check    format, vet, staticcheck, manuals, floor plan'
-	@echo 'make bench    hookd beside a bare C program, idle cost, benchmarks'
+	@echo 'make bench    hookd beside a bare C program, run-parts, idle cost, benchmarks'
 	@echo 'make install  below $$(DESTDIR)$$(PREFIX), $(PREFIX) by default'
 	@echo 'make deb      a Debian package, below $$(DEBS), bin by default'
 

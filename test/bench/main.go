@@ -122,6 +122,9 @@ func (c config) measure(ctx context.Context, dir string) error {
 		if err := runServices(ctx, work, filepath.Join(work, "child"), c.rounds); err != nil {
 			return err
 		}
+		if err := runRunParts(ctx, work, c.rounds); err != nil {
+			return err
+		}
 	}
 	if err := runIdle(ctx, work); err != nil {
 		return err

@@ -41,7 +41,8 @@ func compile(ctx context.Context, work string) error {
 	if _, err := exec.LookPath("gcc"); err != nil {
 		return errors.New("there is no gcc; install gcc and the headers of the C library")
 	}
-	err := errors.Join(gcc(ctx, work, "listener"), gcc(ctx, work, "dynamic"), gcc(ctx, work, "child", "-static", "-nostdlib"))
+	err := errors.Join(gcc(ctx, work, "listener"), gcc(ctx, work, "dynamic"), gcc(ctx, work, "child", "-static", "-nostdlib"),
+		gcc(ctx, work, "exits", "-static", "-nostdlib"))
 	if err != nil {
 		return err
 	}
