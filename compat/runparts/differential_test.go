@@ -185,31 +185,44 @@ func randomCall(r *rand.Rand, n int) call {
 func TestDifferential(t *testing.T) {
 	for _, version := range []string{"5.7", "5.23"} {
 		t.Run(version, func(t *testing.T) {
-			real, own := debianutils(t, version), ours(t, version)
 			count := 1000
 			if os.Getenv("HOOKD_TEST_CASES") != "" {
 				fmt.Sscan(os.Getenv("HOOKD_TEST_CASES"), &count)
 			}
-			const perWorld = 20
-			each(t, count/perWorld, func(n int) {
-				seed := uint64(n) + firstSeed()
-				uid := uint32(0)
-				if os.Geteuid() == 0 && n%3 == 0 {
-					uid = nobody
-				}
-				at := [2]string{open(t), open(t)}
-				for _, dir := range at {
-					world(t, seed, dir)
-				}
-				r := rand.New(rand.NewPCG(seed, 2))
-				for i := range perWorld {
-					c := randomCall(r, i)
-					c.uid = uid
-					differ(t, real, own, at, c, fmt.Sprintf("seed %d, case %d", seed, i))
-				}
-			})
+			randomCases(t, debianutils(t, version), ours(t, version), count)
 		})
 	}
+}
+
+// TestDifferentialHost: without --compat hookshim is like the run-parts of the host.
+func TestDifferentialHost(t *testing.T) {
+	text, err := os.ReadFile("/usr/bin/run-parts")
+	if err != nil || !strings.Contains(string(text), "run-parts program, version 5.7\n") && !strings.Contains(string(text), "run-parts program, version 5.23") {
+		t.Skip("the host has no run-parts of debianutils 5.7 or 5.23")
+	}
+	randomCases(t, peer{argv: []string{"/usr/bin/run-parts"}}, ours(t, ""), 200)
+}
+
+// randomCases are compared in many worlds, one in three as an ordinary user.
+func randomCases(t *testing.T, real, own peer, count int) {
+	const perWorld = 20
+	each(t, count/perWorld, func(n int) {
+		seed := uint64(n) + firstSeed()
+		uid := uint32(0)
+		if os.Geteuid() == 0 && n%3 == 0 {
+			uid = nobody
+		}
+		at := [2]string{open(t), open(t)}
+		for _, dir := range at {
+			world(t, seed, dir)
+		}
+		r := rand.New(rand.NewPCG(seed, 2))
+		for i := range perWorld {
+			c := randomCall(r, i)
+			c.uid = uid
+			differ(t, real, own, at, c, fmt.Sprintf("seed %d, case %d", seed, i))
+		}
+	})
 }
 
 func firstSeed() (n uint64) {

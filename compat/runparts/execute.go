@@ -53,7 +53,7 @@ func (r *Runner) execute(s Script, to sink) Outcome {
 // bind keeps this goroutine on one thread, whose mask of signals is what scripts begin with. That takes Go another thread,
 // so it is not done where no script runs.
 func (r *Runner) bind() {
-	if r.bound || r.Parallel > 1 {
+	if r.bound {
 		return
 	}
 	r.bound = true

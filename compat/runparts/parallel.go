@@ -45,6 +45,7 @@ type lot struct {
 // for the one before.
 func (r *Runner) runParallel(scripts []Script) {
 	l := &lot{}
+	r.bound = true // each worker is bound to a thread of its own
 	for _, s := range scripts {
 		rec := &recording{script: s}
 		rec.changed = sync.NewCond(&rec.mu)
