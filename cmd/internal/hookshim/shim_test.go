@@ -204,23 +204,39 @@ func TestLocal(t *testing.T) {
 	w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "down"), 0, here)
 }
 
-// A link in an old directory is the shim of that directory.
+// A link in an old directory is the shim of that directory, also by a relative path. What the calls hand over is no event: a
+// link speaks to the hookd of this host.
 func TestLink(t *testing.T) {
 	w := newWorld(t, nil)
-	for dir, args := range map[string][]string{
-		"etc/network/if-up.d":                {},
-		"etc/ppp/ip-up.d":                    {"ppp0", "tty", "0", "l", "r", ""},
-		"etc/NetworkManager/dispatcher.d":    {"eth0", "up"},
-		"etc/networkd-dispatcher/routable.d": {},
-		"usr/lib/systemd/system-sleep":       {"pre", "suspend"},
-		"lib/systemd/system-sleep":           {"post", "suspend"},
+	for dir, test := range map[string]struct {
+		args []string
+		want string
+	}{
+		"etc/dhcp/dhclient-exit-hooks.d":  {nil, "unknown event dhclient. (did you mean dhclient.nbi?)"},
+		"etc/NetworkManager/dispatcher.d": {[]string{"eth0", "upp"}, "unknown event networkmanager.upp (did you mean networkmanager.up?)"},
+		"usr/lib/systemd/system-sleep":    {[]string{"soon", "suspend"}, "phase is never soon, only pre, post"},
+		"lib/systemd/system-sleep":        {[]string{"soon", "suspend"}, "phase is never soon, only pre, post"},
 	} {
 		w.mkdir(dir)
 		w.must(os.Symlink(w.self(), w.path(dir+"/hookd")))
-		w.expect(w.wait(exec.Command(w.path(dir+"/hookd"), args...)), 0, "")
-		cmd := exec.Command("./"+filepath.Base(dir)+"/hookd", args...)
+		w.expect(w.wait(exec.Command(w.path(dir+"/hookd"), test.args...)), 0, "hookshim: no hook runs: "+test.want+"\n")
+		cmd := exec.Command("./"+filepath.Base(dir)+"/hookd", test.args...)
 		cmd.Dir = filepath.Dir(w.path(dir))
-		w.expect(w.wait(cmd), 0, "")
+		w.expect(w.wait(cmd), 0, "hookshim: no hook runs: "+test.want+"\n")
+	}
+}
+
+// A link is known by its directory, and nothing else is taken for one.
+func TestLinked(t *testing.T) {
+	for called, want := range map[string]string{
+		"/etc/network/if-up.d/hookd": "ifupdown ifupdown.up", "/etc/network/if-up.d/0-x": "ifupdown ifupdown.up", "/etc/ppp/ip-down.d/hookd": "ppp ppp.ip-down",
+		"/etc/networkd-dispatcher/routable.d/hookd": "networkd-dispatcher networkd.routable",
+		"hookd": "", "/usr/lib/hookd/hookshim": "", "/etc/network/if-up.d/hookshim": "", "/etc/network/if-x.d/hookd": "", "": "", "/": "",
+	} {
+		s, p, is := linked(called)
+		if got := s.Name + " " + p.Event; is != (want != "") || is && got != want {
+			t.Errorf("%s: %v %q", called, is, got)
+		}
 	}
 }
 
