@@ -3,8 +3,10 @@ package hookshim
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -181,6 +183,7 @@ func TestStoppedDaemon(t *testing.T) {
 	w := newWorld(t, map[string]string{"a": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\necho $HOOK_RUN >>DIR/ran\nexit 3\n"})
 	cmd := w.daemon()
 	w.must(cmd.Process.Signal(syscall.SIGSTOP))
+	w.eventually("hookd stands still", func() bool { return stands(cmd.Process.Pid) })
 	begin := time.Now()
 	w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "up"), 0,
 		"hookshim: the oneshots run here: hookd at DIR/state/control.sock does not answer\nhookshim: a: failed, exit status 3\n")
@@ -192,6 +195,18 @@ func TestStoppedDaemon(t *testing.T) {
 	if n := strings.Count(w.read("ran"), "\n"); n != 2 {
 		t.Errorf("it ran %d times", n)
 	}
+}
+
+// stands says whether all threads of a process are stopped (proc_pid_stat(5)).
+func stands(pid int) bool {
+	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, file := range files {
+		text, _ := os.ReadFile(file)
+		if _, rest, _ := strings.Cut(string(text), ") "); !strings.HasPrefix(rest, "T") {
+			return false
+		}
+	}
+	return len(files) > 0
 }
 
 // A hookd that is killed while a hook runs: the shim says so and runs nothing.
