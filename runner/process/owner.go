@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -33,7 +32,7 @@ func (r *reaper) owner(pid int) (run, hook string) {
 	defer r.mu.Unlock()
 	for _, first := range []int{pid, p.Session} {
 		if f := r.jobs[first]; f != nil {
-			return string(bytes.TrimPrefix(f.run, []byte("HOOK_RUN="))), string(bytes.TrimPrefix(f.hook, []byte("HOOK_NAME=")))
+			return f.run, f.hook
 		}
 	}
 	return "", ""

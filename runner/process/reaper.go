@@ -1,7 +1,6 @@
 package process
 
 import (
-	"bytes"
 	"fmt"
 	"os"
 	"os/exec"
@@ -72,7 +71,7 @@ func (r *reaper) start(cmd *exec.Cmd, run, hook string) (group, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	f := &family{all: r, first: cmd.Process.Pid, run: []byte("HOOK_RUN=" + run), hook: []byte("HOOK_NAME=" + hook), known: map[int]uint64{}}
+	f := &family{all: r, first: cmd.Process.Pid, run: run, hook: hook, known: map[int]uint64{}}
 	if p, there := procs.Of(f.first); there { // not reaped yet, so it is this one
 		f.known[f.first] = p.Start
 	}
@@ -85,7 +84,7 @@ func (r *reaper) start(cmd *exec.Cmd, run, hook string) (group, error) {
 type family struct {
 	all       *reaper
 	first     int
-	run, hook []byte
+	run, hook string
 	known     map[int]uint64
 }
 
@@ -135,16 +134,7 @@ func session(pid int) int {
 }
 
 func (f *family) marked(pid int) bool {
-	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	if err != nil {
-		return false
-	}
-	run, hook := false, false
-	for _, v := range bytes.Split(env, []byte{0}) {
-		run = run || bytes.Equal(v, f.run)
-		hook = hook || bytes.Equal(v, f.hook)
-	}
-	return run && hook
+	return procs.Carries(pid, "HOOK_RUN="+f.run) && procs.Carries(pid, "HOOK_NAME="+f.hook)
 }
 
 func (f *family) kill() {
@@ -166,7 +156,7 @@ func (f *family) release() {
 type orphans struct{ family }
 
 func (r *reaper) find(run, hook string) group {
-	return orphans{family{all: r, run: []byte("HOOK_RUN=" + run), hook: []byte("HOOK_NAME=" + hook)}}
+	return orphans{family{all: r, run: run, hook: hook}}
 }
 
 func (o orphans) members() []int {
