@@ -15,7 +15,7 @@ import (
 )
 
 // Version of this program.
-const Version = "0.3"
+const Version = "0.4"
 
 // config is what the command line says.
 type config struct {
