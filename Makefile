@@ -50,7 +50,7 @@ test:
 
 test-trixie:
 	HOOKD_TEST_SUITE=trixie $(GO) test -tags $(TAGS) -count=1 -skip Netns \
-		./cmd/internal/hookd ./hookspec ./runner/systemd ./test/booted
+		./cmd/internal/hookd ./hookspec ./runner/systemd ./test/booted ./test/oldworld
 
 check:
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
