@@ -25,7 +25,7 @@ echo "complains $0" >&2
 `
 
 // varying are lines of the record that no two processes have in common.
-var varying = regexp.MustCompile(`(?m)^((Tgid|Ngid|Pid|PPid|NSpid|NStgid|NSpgid|SigQ|Vm\w+|Rss\w+|HugetlbPages|Threads|\w*ctxt_switches|Cpus\w*|Mems\w*):.*\n|/proc/[0-9]+)`)
+var varying = regexp.MustCompile(`(?m)^((Tgid|Ngid|Pid|PPid|NSpid|NStgid|NSpgid|NSsid|SigQ|Vm\w+|Rss\w+|HugetlbPages|Threads|\w*ctxt_switches|Cpus\w*|Mems\w*):.*\n|/proc/[0-9]+)`)
 
 // interfaces has what ifupdown makes of options: names with dashes and dots, repeated ones, hostile values.
 const interfaces = `auto lo
