@@ -20,7 +20,7 @@ func OldWorld() World {
 	return World{
 		suffix: "-old",
 		packages: Plain().packages + ",ppp,isc-dhcp-client,networkd-dispatcher,network-manager,wpasupplicant,bridge-utils,vlan," +
-			"ifenslave,ethtool,resolvconf,postfix,chrony,clamav-freshclam,dnsmasq-base",
+			"ifenslave,ethtool,resolvconf,postfix,chrony,clamav-freshclam",
 		quiet: "NetworkManager.service NetworkManager-dispatcher.service NetworkManager-wait-online.service wpa_supplicant.service " +
 			"networkd-dispatcher.service chrony.service clamav-freshclam.service postfix.service openvpn.service",
 	}
