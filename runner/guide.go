@@ -115,6 +115,18 @@ func (r *Runner) proceed(id string, step int, stop string, answer chan Stepped) 
 	return nil
 }
 
+// Tell has the observer hear of jobs that were carried out elsewhere.
+func (r *Runner) Tell(ctx context.Context, e events.Event, jobs []JobReport) error {
+	return r.send(ctx, func() {
+		done := &run{id: r.newRunID(), event: e, jobs: make([]job, len(jobs))}
+		for i, report := range jobs {
+			done.jobs[i] = job{state: over, report: report}
+			r.observer.JobEnded(e, done.id, report)
+		}
+		r.observer.RunEnded(done.report())
+	})
+}
+
 func isClosed(r *run) bool { return r.closed }
 
 // lets says whether the guide of a run, if it has one, lets a job begin.

@@ -10,8 +10,9 @@ import (
 // Runner runs scripts one after the other. Between two of them anything else may be done.
 type Runner struct {
 	Options
-	Status int // the exit status so far
-	stdin  int // what scripts read, -1 for the process's own
+	Status int           // the exit status so far
+	Heard  func(Outcome) // told of each script that has run; may be nil
+	stdin  int           // what scripts read, -1 for the process's own
 	env    []string
 	bound  bool   // to a thread with the mask of scripts
 	headed string // the script whose path was written last
@@ -184,6 +185,9 @@ func (r *Runner) finish(o Outcome) {
 		r.Status = 1
 	}
 	r.after(o)
+	if r.Heard != nil {
+		r.Heard(o)
+	}
 	if r.JSON {
 		r.out.print(o.json())
 	}

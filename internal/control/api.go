@@ -26,6 +26,7 @@ const (
 	MethodHello   = "io.hookd.Hello"   // nothing → Hello
 	MethodReport  = "io.hookd.Report"  // ReportRequest → ReportReply, again and again
 	MethodProceed = "io.hookd.Proceed" // ProceedRequest → ProceedReply, when what it lets begin is over
+	MethodScripts = "io.hookd.Scripts" // ScriptsRequest → nothing
 )
 
 // Hello says who is there.
@@ -57,6 +58,14 @@ type ProceedRequest struct {
 	Run  string `json:"run"`
 	Step int    `json:"step"`
 	Stop string `json:"stop,omitempty"`
+}
+
+// ScriptsRequest tells what has become of old scripts that the caller has run for an event, for the history. The hooks of its
+// jobs are named legacy:SCRIPT.
+type ScriptsRequest struct {
+	Event      string             `json:"event"`
+	Parameters []EmitParam        `json:"parameters"`
+	Jobs       []runner.JobReport `json:"jobs"`
 }
 
 // ProceedReply has the hooks of the step, and the one whose Failure=abort has ended the run.

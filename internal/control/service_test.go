@@ -122,6 +122,7 @@ func TestDescription(t *testing.T) {
 		MethodServices: {reflect.TypeFor[ServicesRequest](), reflect.TypeFor[ServicesReply]()},
 		MethodManage:   {reflect.TypeFor[ManageRequest](), reflect.TypeFor[ServicesReply]()},
 		MethodFlush:    {nil, reflect.TypeFor[Flushed]()},
+		MethodScripts:  {reflect.TypeFor[ScriptsRequest](), nil},
 
 		MethodHello:   {nil, reflect.TypeFor[Hello]()},
 		MethodReport:  {reflect.TypeFor[ReportRequest](), reflect.TypeFor[ReportReply]()},

@@ -29,6 +29,7 @@ func (d *daemon) handlers() map[string]control.Handler {
 		control.MethodHello:   d.hello,
 		control.MethodReport:  owners(d.patient(d.report)),
 		control.MethodProceed: owners(d.patient(d.proceed)),
+		control.MethodScripts: owners(d.scripts),
 	}
 }
 

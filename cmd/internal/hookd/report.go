@@ -3,6 +3,8 @@ package hookd
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 
 	"hookd/events"
 	"hookd/internal/control"
@@ -62,4 +64,22 @@ func (d *daemon) proceed(ctx context.Context, r *control.Request) (any, error) {
 		err = control.Errorf(control.ErrRequest, "%s", err)
 	}
 	return control.ProceedReply{Jobs: out.Jobs, Aborted: out.Aborted}, err
+}
+
+// scripts takes in what has become of scripts that the caller has run: a run like any other, that nobody here has carried out.
+func (d *daemon) scripts(ctx context.Context, r *control.Request) (any, error) {
+	var req control.ScriptsRequest
+	if err := r.Decode(&req); err != nil {
+		return nil, err
+	}
+	e, err := d.made(ctx, r, events.SourceShim, req.Event, req.Parameters)
+	if err != nil {
+		return nil, err
+	}
+	for _, j := range req.Jobs {
+		if !strings.HasPrefix(j.Hook, "legacy:") || !slices.Contains(runner.Results(), j.Result) {
+			return nil, control.Errorf(control.ErrRequest, "%s with result %s is no script that has run", events.Show(j.Hook), events.Show(string(j.Result)))
+		}
+	}
+	return struct{}{}, d.runner.Tell(ctx, e, req.Jobs)
 }

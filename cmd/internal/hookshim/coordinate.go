@@ -16,6 +16,7 @@ import (
 	"hookd/events"
 	"hookd/hookspec"
 	"hookd/internal/control"
+	"hookd/runner"
 )
 
 // coordinator makes one order of the scripts of an adopted directory, which it runs as run-parts(8) does, and of the hooks of
@@ -25,7 +26,9 @@ type coordinator struct {
 	event   events.Event
 	engine  *runparts.Runner
 	scripts []runparts.Script // those that have not had their turn
+	ran     []runner.JobReport
 	vetoed  bool
+	reached bool // hookd has answered
 }
 
 // coordinate is run-parts of an adopted directory. It is none of its business where no directory of an adopted system is to be
@@ -41,6 +44,7 @@ func coordinate(at place, called []string, stderr io.Writer) (status int, done b
 	}
 	runtime.LockOSThread() // the mask of signals that scripts get is that of a thread
 	c := &coordinator{shim: newShim(at, system, phase, o.Args, stderr), engine: runparts.New(o)}
+	c.engine.Heard = c.heard
 	occupy()
 	scripts, told := runparts.List(&c.engine.Options)
 	io.WriteString(stderr, told.Stderr)
@@ -87,6 +91,7 @@ func (c *coordinator) run() int {
 	default:
 		c.withHooks(ctx)
 	}
+	c.tellScripts(ctx)
 	if status := c.engine.End(); !c.vetoed {
 		return status
 	}
@@ -101,7 +106,7 @@ func (c *coordinator) withHooks(ctx context.Context) {
 		}
 	}()
 	conn, err := control.Greet(ctx, c.socket, greeting)
-	if err == nil {
+	if c.reached = err == nil; c.reached {
 		r := c.remote(ctx, c.event, conn)
 		defer r.leave()
 		if err = c.walk(r); !errors.Is(err, control.ErrUnasked) {

@@ -2,6 +2,7 @@ package hookshim
 
 import (
 	"bytes"
+	"encoding/json"
 	"os"
 	"os/exec"
 	"strings"
@@ -9,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hookd/internal/control"
 	"hookd/internal/nstest"
 )
 
@@ -270,4 +272,35 @@ func TestScriptRunsItsDirectory(t *testing.T) {
 		w.expect(w.runParts("up", []string{"IFACE=eth0"}), 0, "")
 		w.ran("B B c D c D")
 	})
+}
+
+// What has become of the scripts stands in the history, with and without hooks beside them.
+func TestScriptsInHistory(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	w := adopted(t, map[string]string{"c": hook("", "exit 0")}, map[string]string{
+		"a": script("exit 0"), "b": script("exit 3"), "d": script("kill -9 $$"), "e": "#!/no/interpreter\n"})
+	w.mkdir("etc/network/if-down.d")
+	w.write("etc/network/if-down.d/alone", script("exit 0"))
+	w.daemon()
+	w.runParts("up", []string{"IFACE=eth0", "IF_NOTE=$(id)"})
+	w.runParts("down", []string{"IFACE=eth0"})
+	var got []string
+	err := control.Call(t.Context(), w.path("state/"+control.SocketName), control.MethodHistory, control.HistoryRequest{}, true, func(raw json.RawMessage) error {
+		var reply control.HistoryReply
+		if err := json.Unmarshal(raw, &reply); err != nil || reply.Entry == nil {
+			return err
+		}
+		for _, j := range reply.Entry.Jobs {
+			got = append(got, strings.TrimSpace(strings.Join([]string{reply.Entry.Event.String(), j.Hook, string(j.Result), j.Reason}, " ")))
+		}
+		return nil
+	})
+	const up = `ifupdown.up interface=eth0 if-note=$(id) `
+	want := []string{up + "c done", up + "legacy:a done", up + "legacy:b failed exit status 3", up + "legacy:d failed ended by SIGKILL",
+		up + "legacy:e failed No such file or directory", "ifupdown.down interface=eth0 legacy:alone done"}
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v, the history is (-want +got):\n%s", err, diff)
+	}
 }
