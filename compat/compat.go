@@ -29,6 +29,8 @@ type System struct {
 	Word string
 	// RunParts: its directories are run by run-parts(8) of its PATH, so that another one found first takes over.
 	RunParts bool
+	// Awaited are the events whose scripts it waits for before it goes on; none: it waits for all.
+	Awaited []string
 }
 
 // Phase is one directory, and the event that its scripts hear of.
@@ -99,6 +101,11 @@ func (s System) ForWord(word string) (Phase, bool) {
 		return Phase{}, false
 	}
 	return s.Phases[i], true
+}
+
+// Awaits says whether the system waits for the scripts of an event before it goes on.
+func (s System) Awaits(event string) bool {
+	return len(s.Awaited) == 0 || slices.Contains(s.Awaited, event)
 }
 
 // Event is the event of a phase with what a script in its directory was given: its arguments without $0, and its

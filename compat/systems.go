@@ -59,13 +59,16 @@ func dhclient() System {
 	}
 }
 
-// networkManager is its dispatcher (NetworkManager-dispatcher(8)). pre-up and pre-down have directories of their own.
+// networkManager is its dispatcher (NetworkManager-dispatcher(8)). pre-up and pre-down have directories of their own, and only for
+// these it waits; but one script of the dispatcher that takes its time holds up those of all interfaces.
 func networkManager() System {
 	const dir = "/etc/NetworkManager/dispatcher.d"
 	return System{
 		Name: "networkmanager", Family: "networkmanager", Word: "action",
 		Phases: []Phase{{Directory: dir}, {Directory: dir + "/pre-up.d"}, {Directory: dir + "/pre-down.d"}, {Directory: dir + "/no-wait.d"}},
 		Args:   []string{"interface", "action"},
+		Awaited: []string{"networkmanager.pre-up", "networkmanager.pre-down", "networkmanager.vpn-pre-up",
+			"networkmanager.vpn-pre-down"},
 		Variables: slices.Concat(
 			[]Variable{{"CONNECTION_USER_*", "connection-user-*"}},
 			same("CONNECTIVITY_STATE", "CONNECTION_UUID", "CONNECTION_ID", "CONNECTION_DBUS_PATH", "CONNECTION_FILENAME",

@@ -211,10 +211,20 @@ func (s *shim) report(ctx context.Context, c *control.Conversation, e events.Eve
 		if r.Ended != nil {
 			aborted = r.Ended.Aborted
 		}
+		if err == nil && r.Run != "" && !s.system.Awaits(e.Name) {
+			return errTold
+		}
 		return err
 	})
+	if errors.Is(err, errTold) {
+		err = nil
+	}
 	return aborted, err
 }
+
+// errTold ends a conversation about an event that the old system does not wait for: hookd has it. Who waits on may hold up what
+// the old system does next.
+var errTold = errors.New("hookd has been told")
 
 // status is 0 but for a veto: in the run around all interfaces there is none, as it would keep lo down at boot.
 func (s *shim) status(e events.Event, aborted bool) int {
