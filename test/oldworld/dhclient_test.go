@@ -28,8 +28,11 @@ const noted = `printf 'begin %s, %s\n' "$reason" "$exit_status" >>/run/noted
 env -0 | LC_ALL=C sort -z | tr '\0' '\n' >>/run/noted
 `
 
-// heard is what a hook writes down, as a child of its own sees it.
-const heard = `printf 'begin %s\n' "$EVENT_REASON" >>/run/heard
+// variables is one that is sourced last: what stands in the shell is what stood there without us.
+const variables = "set >/run/variables.$reason\n"
+
+// hears is what a hook writes down, as a child of its own sees it.
+const hears = `printf 'begin %s\n' "$EVENT_REASON" >>/run/heard
 env -0 | grep -z ^EVENT_ | LC_ALL=C sort -z | tr '\0' '\n' >>/run/heard`
 
 // client is dhclient(8) on an interface whose other end is in another network, where a server answers.
@@ -38,6 +41,7 @@ func client(t *testing.T, setup string) *old {
 	o := boot(t, booted.OldWorld(), setup)
 	o.put("/run/options", served)
 	o.put("/etc/dhcp/dhclient-exit-hooks.d/aa-noted", noted)
+	o.put("/etc/dhcp/dhclient-exit-hooks.d/zz-variables", variables)
 	o.Shell(`ip netns add server
 ip link add dh0 type veth peer name dh1 netns server
 ip link set dh0 up
@@ -51,31 +55,32 @@ systemd-run --quiet --unit=dhcpd ip netns exec server python3 /run/dhcpd.py dh1 
 	return o
 }
 
-// The command line of dhclient, without and with what makes it let go.
-const dhclient = "dhclient -pf /run/dh.pid -lf /run/dh.leases dh0 "
+// command is the command line of dhclient, without and with what makes it let go.
+const command = "dhclient -pf /run/dh.pid -lf /run/dh.leases dh0 "
 
 // changing is what no two leases and processes have in common, and how often one that is short is renewed.
-var changing = regexp.MustCompile(`(?m)^(EVENT_)?(pid|PID|(new|old|NEW|OLD)_(expiry|EXPIRY))=\d+\n`)
+var changing = regexp.MustCompile(`(?m)^(EVENT_)?(pid|PPID|PID|(new|old|NEW|OLD)_(expiry|EXPIRY))='?\d+'?\n`)
 
 // lease takes a lease, has it renewed, lets it end, is stopped, takes another one and gives it back. The records of each reason,
 // the first of each, are in their order.
 func (o *old) lease() []string {
 	o.t.Helper()
-	o.Shell("rm -f /run/noted /run/heard /run/silent")
+	o.Shell("rm -f /run/noted /run/heard /run/variables.* /run/silent")
 	o.bind()
 	o.Until("grep -q 'begin RENEW' /run/noted; ip address show dev dh0 | grep -q 192.0.2.50")
 	o.Shell("touch /run/silent")
 	o.Until("grep -q 'begin EXPIRE' /run/noted")
-	o.Shell(dhclient + "-x 2>/dev/null; rm /run/silent")
+	o.Shell(command + "-x 2>/dev/null; rm /run/silent")
 	o.bind()
-	o.Shell(dhclient + "-r 2>/dev/null")
-	return firsts(o.Run("cat", "/run/noted"))
+	o.Shell(command + "-r 2>/dev/null")
+	shell := o.Shell(`for file in /run/variables.*; do echo "begin $file"; cat $file; done`)
+	return append(firsts(o.Run("cat", "/run/noted")), firsts(shell)...)
 }
 
 // bind takes a lease. dhclient writes its number down when it has already told that it is there.
 func (o *old) bind() {
 	o.t.Helper()
-	o.Shell("rm -f /run/dh.leases /run/dh.pid; ip address flush dev dh0; " + dhclient + "-1 2>/dev/null")
+	o.Shell("rm -f /run/dh.leases /run/dh.pid; ip address flush dev dh0; " + command + "-1 2>/dev/null")
 	o.Until("kill -0 $(cat /run/dh.pid)")
 }
 
@@ -97,7 +102,7 @@ func firsts(text string) []string {
 func TestDhclient(t *testing.T) {
 	o := client(t, "")
 	before := o.lease()
-	o.hook("hears", "On=dhclient.*", heard+"; exit 3")
+	o.hook("hears", "On=dhclient.*\nFailure=abort", hears+"; exit 3")
 	o.reload()
 	for _, step := range []string{"hookctl adopt dhclient", "systemctl stop hookd.service"} {
 		o.Shell(step)
@@ -148,7 +153,7 @@ func hangs(o *old) {
 	if told := o.Run("cat", "/run/told"); told != once {
 		o.t.Errorf("told is\n%s", told)
 	}
-	o.Shell("kill -CONT $(systemctl show --value --property=MainPID hookd.service); " + dhclient + "-r 2>/dev/null")
+	o.Shell("kill -CONT $(systemctl show --value --property=MainPID hookd.service); " + command + "-r 2>/dev/null")
 	o.Until("hookctl history | grep -q dhclient.release")
 	if told := o.Run("cat", "/run/told"); told != once {
 		o.t.Errorf("later told is\n%s", told)

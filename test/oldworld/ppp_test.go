@@ -12,9 +12,9 @@ import (
 	"hookd/internal/booted"
 )
 
-// pppd starts a program as pppd(8) does, and says how it ends: with no environment but its own, in /, in a session of its own,
+// asPppd starts a program as pppd(8) does, and says how it ends: with no environment but its own, in /, in a session of its own,
 // umask 077, its standard descriptors /dev/null. pppd 2.4.9 starts it by its path, 2.5 by a descriptor.
-const pppd = `#!/usr/bin/perl
+const asPppd = `#!/usr/bin/perl
 use POSIX;
 my ($by, $program, @arguments) = @ARGV;
 my $child = fork;
@@ -109,7 +109,7 @@ ls /run/resolvconf/interface`
 // it, without hookd and after it was taken back the scripts are given the same, and those of packages do the same.
 func TestPPP(t *testing.T) {
 	o := boot(t, booted.OldWorld(), "")
-	o.put("/run/pppd", pppd)
+	o.put("/run/pppd", asPppd)
 	o.put("/run/recorder", recorder)
 	o.put("/run/telling", "#!/bin/sh\nbasename $0 >>/run/told\n")
 	o.Shell(traced + `
