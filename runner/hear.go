@@ -85,17 +85,10 @@ func (r *Runner) serviceOf(n ServiceState, whole bool) *service {
 // see takes in the state of a service, and tells what has happened.
 func (r *Runner) see(s *service, now ServiceState) {
 	old, busy := s.told, s.op != nil
-	fresh := !now.Phase.down() || now.Invocation != old.Invocation
-	if now.Phase == Broken && now.Reason == "" && !anew(old, now) {
-		now.Reason = old.Reason
-	}
-	if op := s.op; op != nil && op.failed != "" {
-		if now.Phase == Broken && now.Reason == "" {
-			now.Reason = op.failed
-		}
+	now = s.explained(now)
+	if s.op != nil && s.op.failed != "" {
 		r.failureHeard(s, now)
 	}
-	chapters := story(old, now)
 	s.told = now
 	if now.Phase.up() {
 		s.begun, s.said = s.begun && s.op != nil, ""
@@ -103,21 +96,33 @@ func (r *Runner) see(s *service, now ServiceState) {
 	} else if old.Phase.up() && s.op == nil && (!s.doubt || !s.ours) {
 		r.spendUnlessLost(s, now)
 	}
-	halting := s.op != nil && !s.op.start
-	if (halting || s.doubt && s.ours) && now.Phase.down() && old.Phase.up() {
-		chapters = append([]chapter{{word: "stopping"}}, chapters...)
-	}
-	if now.Phase == Broken && old.Phase == Stopping && now.Result != "success" && !halting && s.want != nil {
-		chapters = append(chapters, chapter{word: "failed", cause: "exit"}) // what it had left behind was stopped first
-	}
-	if s.op != nil && s.op.over && (fresh || halting && now.Phase.down()) {
-		if now.Phase.down() && !halting {
-			r.spend(s)
-		}
-		s.op = nil
-	}
+	chapters := s.completed(story(old, now), old)
+	r.conclude(s, old)
 	s.owes = s.owes || len(chapters) > 0
 	r.keepService(s)
+	r.tellStory(s, chapters)
+	if now.Phase == Broken && now.Reason != "" && len(chapters) > 0 {
+		r.miss(s, now.Reason)
+	}
+	r.attend(s)
+	if now.Phase.down() || busy && s.op == nil {
+		r.attendOthers(s)
+	}
+}
+
+// conclude ends an operation that is over, when what is told comes after it.
+func (r *Runner) conclude(s *service, old ServiceState) {
+	fresh := !s.told.Phase.down() || s.told.Invocation != old.Invocation
+	if s.op == nil || !s.op.over || s.op.start && !fresh {
+		return
+	}
+	if s.told.Phase.down() && s.op.start {
+		r.spend(s)
+	}
+	s.op = nil
+}
+
+func (r *Runner) tellStory(s *service, chapters []chapter) {
 	for _, c := range chapters {
 		if c.word == "stopping" {
 			c.restarting = c.restarting || s.want != nil && !s.want.spent
@@ -127,13 +132,6 @@ func (r *Runner) see(s *service, now ServiceState) {
 			c.restarting = c.restarting || s.next() == begin
 		}
 		r.tell(s, c)
-	}
-	if now.Phase == Broken && now.Reason != "" && len(chapters) > 0 {
-		r.miss(s, now.Reason)
-	}
-	r.attend(s)
-	if now.Phase.down() || busy && s.op == nil {
-		r.attendOthers(s)
 	}
 }
 

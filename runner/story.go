@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"time"
@@ -35,6 +36,32 @@ func story(old, now ServiceState) []chapter {
 		out = append(out, c)
 	}
 	return out
+}
+
+// explained is a state with the reason for it that is known without the supervisor.
+func (s *service) explained(now ServiceState) ServiceState {
+	if now.Phase != Broken || now.Reason != "" {
+		return now
+	}
+	if !anew(s.told, now) {
+		now.Reason = s.told.Reason
+	}
+	if now.Reason == "" && s.op != nil {
+		now.Reason = s.op.failed
+	}
+	return now
+}
+
+// completed is the story with what only we can know of it: that we have asked for the end, or not.
+func (s *service) completed(chapters []chapter, old ServiceState) []chapter {
+	halting := s.op != nil && !s.op.start
+	if (halting || s.doubt && s.ours) && s.told.Phase.down() && old.Phase.up() {
+		chapters = append([]chapter{{word: "stopping"}}, chapters...)
+	}
+	if s.told.Phase == Broken && old.Phase == Stopping && s.told.Result != "success" && !halting && s.want != nil {
+		chapters = append(chapters, chapter{word: "failed", cause: "exit"}) // what it had left behind was stopped first
+	}
+	return chapters
 }
 
 // unseen is what happened when nobody saw a service down that was up and is up again; then the phase that the rest begins
@@ -85,13 +112,7 @@ func anew(old, now ServiceState) bool {
 
 // event makes the event of a chapter, or of the end.
 func (s *service) event(c chapter, now time.Time) events.Event {
-	cause := c.cause
-	if cause == "" {
-		cause = s.cause
-	}
-	if cause == "" {
-		cause = "found"
-	}
+	cause := cmp.Or(c.cause, s.cause, "found")
 	params := []events.Param{{Key: "service", Value: s.id.Hook}, {Key: "instance", Value: s.id.Instance}}
 	if s.told.Unit != "" {
 		params = append(params, events.Param{Key: "unit", Value: s.told.Unit})
@@ -122,11 +143,7 @@ func (s *service) run() string {
 
 // end are the parameters that tell how a service ended.
 func (n ServiceState) end() []events.Param {
-	result := n.Result
-	if result == "" {
-		result = "unknown"
-	}
-	out := []events.Param{{Key: "result", Value: result}}
+	out := []events.Param{{Key: "result", Value: cmp.Or(n.Result, "unknown")}}
 	if n.ExitStatus != nil {
 		out = append(out, events.Param{Key: "exit-status", Value: strconv.Itoa(*n.ExitStatus)})
 	}
