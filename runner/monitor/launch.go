@@ -30,7 +30,7 @@ func (s *Supervisor) launch(key string, lock *os.File, set *settings) error {
 	if err := r.write(lock); err != nil {
 		return err
 	}
-	spec, err := inMemory(line(set))
+	spec, err := procs.InMemory("hookd-service", line(set))
 	if err != nil {
 		return err
 	}

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"hookd/internal/procs"
 )
 
 // keep is how many bytes of the end of the output are kept.
@@ -32,8 +34,7 @@ func (t *tail) bytes() []byte {
 	return append([]byte{}, t.text[max(0, len(t.text)-keep):]...)
 }
 
-// pipe is behind the standard output and error of a service. Its processes' end is open for reading too, so that they
-// never meet a broken pipe, whatever becomes of us.
+// pipe is behind the standard output and error of a service.
 type pipe struct {
 	read, child *os.File
 	copied      chan struct{}
@@ -41,15 +42,11 @@ type pipe struct {
 
 // newPipe copies what comes to t, in its own goroutine, until drain.
 func newPipe(t *tail) (*pipe, error) {
-	r, w, err := os.Pipe()
+	read, child, err := procs.Pipe()
 	if err != nil {
 		return nil, fmt.Errorf("cannot make the pipe of its output: %w", err)
 	}
-	p := &pipe{read: r, child: w, copied: make(chan struct{})}
-	if both, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), os.O_RDWR, 0); err == nil {
-		w.Close()
-		p.child = both
-	}
+	p := &pipe{read: read, child: child, copied: make(chan struct{})}
 	go p.copy(t)
 	return p, nil
 }

@@ -10,9 +10,8 @@ import (
 	"os"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"hookd/events"
+	"hookd/internal/procs"
 )
 
 // newInvocation is the id of one start, of the same form as systemd's INVOCATION_ID.
@@ -20,23 +19,6 @@ func newInvocation() string {
 	var id [16]byte
 	rand.Read(id[:]) // never fails
 	return hex.EncodeToString(id[:])
-}
-
-// inMemory is a file with the given content that exists nowhere else: it carries what no other process may see.
-func inMemory(content []byte) (*os.File, error) {
-	fd, err := unix.MemfdCreate("hookd-service", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make a file in memory: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), "service")
-	if _, err = f.Write(content); err == nil {
-		_, err = f.Seek(0, io.SeekStart)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("cannot fill a file in memory: %w", err)
-	}
-	return f, nil
 }
 
 // spawned is a service's first process on its way to become the program.
@@ -61,7 +43,7 @@ func spawn(s *settings, invocation, notify string, t *tail) (sp spawned, err err
 			f.Close()
 		}
 	}()
-	spec, err := inMemory(line(e))
+	spec, err := procs.InMemory("hookd-service", line(e))
 	if err != nil {
 		return sp, err
 	}

@@ -1,7 +1,6 @@
 package process
 
 import (
-	"fmt"
 	"io"
 	"os"
 	"syscall"
@@ -10,6 +9,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookd/events"
+	"hookd/internal/procs"
 )
 
 // Of the output of a job the first and the last keepEnd bytes are kept; what lies between is counted.
@@ -35,8 +35,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 
 func (b *bounded) bytes() []byte { return append(b.head, b.tail...) }
 
-// output is the pipe behind a job's standard output and error. The job's end is open for reading too: so it never meets
-// a broken pipe, whatever becomes of hookd.
+// output is the pipe behind a job's standard output and error.
 type output struct {
 	read, child *os.File
 	inode       uint64
@@ -45,15 +44,9 @@ type output struct {
 }
 
 func newOutput() (*output, error) {
-	r, w, err := os.Pipe()
+	r, child, err := procs.Pipe()
 	if err != nil {
 		return nil, err
-	}
-	child, err := os.OpenFile(fmt.Sprintf("/proc/self/fd/%d", w.Fd()), os.O_RDWR, 0)
-	if err != nil {
-		child = w // without /proc: as good as any pipe
-	} else {
-		w.Close()
 	}
 	o := &output{read: r, child: child, copied: make(chan struct{})}
 	if fi, err := r.Stat(); err == nil {

@@ -186,7 +186,7 @@ func (e *Executor) command(t runner.Task, out *output) (*exec.Cmd, error) {
 	}
 	stdin, err := input(t.Job.Input(t.Event))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cannot make its standard input: %w", err)
 	}
 	return &exec.Cmd{
 		Path: path, Args: t.Job.Args, Env: t.Job.Environ(t.Event, t.Run), Dir: hook.Dir,
@@ -195,25 +195,12 @@ func (e *Executor) command(t runner.Task, out *output) (*exec.Cmd, error) {
 	}, nil
 }
 
-// input is the standard input with the given content: a file in memory, so that a hook which does not read it holds
-// nobody up.
+// input is the standard input with the given content.
 func input(content []byte) (*os.File, error) {
 	if content == nil {
 		return os.Open(os.DevNull)
 	}
-	fd, err := unix.MemfdCreate("hookd-input", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil, fmt.Errorf("cannot make its standard input: %w", err)
-	}
-	f := os.NewFile(uintptr(fd), "input")
-	if _, err = f.Write(content); err == nil {
-		_, err = f.Seek(0, 0)
-	}
-	if err != nil {
-		f.Close()
-		return nil, fmt.Errorf("cannot fill its standard input: %w", err)
-	}
-	return f, nil
+	return procs.InMemory("hookd-input", content)
 }
 
 // credential is who the hook runs as; nil for whoever hookd is. A hookd that may not change it refuses.
