@@ -7,8 +7,6 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"hookd/hookspec"
 )
 
@@ -53,9 +51,7 @@ func killedWhileItStops(t *testing.T, hook, before, after string, silent bool) {
 	}
 	p = buildWith(t, g, Options{Journal: j, Saved: Restore(j.records)}, hook)
 	p.story(t, told+"vpn:starting(user.go) vpn:started(user.go)")
-	if diff := cmp.Diff([]string{"start vpn", "stop vpn", "start vpn"}, g.log); diff != "" {
-		t.Error(diff)
-	}
+	g.did(t, "start vpn", "stop vpn", "start vpn")
 	if s := p.only(t); s.Phase != Running || s.Missing != "" {
 		t.Errorf("%+v", s)
 	}
@@ -73,9 +69,7 @@ func TestServiceThatGoesByItself(t *testing.T) {
 			synctest.Wait()
 			p.rig.set(vpn, func(s *ServiceState) { s.Phase, s.Result = end, "success" })
 			p.story(t, "vpn:stopping(exit) vpn:stopped(exit success)")
-			if diff := cmp.Diff([]string{"start vpn"}, p.rig.log); diff != "" {
-				t.Error(diff)
-			}
+			p.rig.did(t, "start vpn")
 			p.happens(t, routeGoes)
 			p.happens(t, routeComes)
 			p.story(t, "vpn:starting(while) vpn:started(while)")
@@ -94,9 +88,7 @@ func TestStartedByHandWhileItsStateHolds(t *testing.T) {
 				p.die(vpn, false)
 				p.story(t, "vpn:failed(exit exit-code) vpn:stopped(exit exit-code)")
 			}
-			if _, err := p.runner.Manage(t.Context(), VerbStart, "vpn", nil); err != nil {
-				t.Fatal(err)
-			}
+			p.manage(t, VerbStart, "vpn")
 			if dies {
 				p.story(t, "vpn:starting(hookctl) vpn:started(hookctl)")
 			}
@@ -111,13 +103,9 @@ func TestServicesForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := build(t, "a: Type=service; While=service service=b", "b: Type=service; While=service service=a")
 		p.story(t, "")
-		if _, err := p.runner.Manage(t.Context(), VerbStart, "a", nil); err != nil {
-			t.Fatal(err)
-		}
+		p.manage(t, VerbStart, "a")
 		p.story(t, "a:starting(hookctl) a:started(hookctl) b:starting(while) b:started(while)")
-		if _, err := p.runner.Manage(t.Context(), VerbStop, "a", nil); err != nil {
-			t.Fatal(err)
-		}
+		p.manage(t, VerbStop, "a")
 		p.story(t, "a:stopping(hookctl) a:stopped(hookctl success) b:stopping(while) b:stopped(while success)")
 	})
 }
@@ -216,9 +204,7 @@ func TestR13Forgotten(t *testing.T) {
 		p := buildWith(t, g, Options{})
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"stop vpn"}, g.log); diff != "" {
-			t.Error(diff)
-		}
+		g.did(t, "stop vpn")
 		if all, err := p.runner.Services(t.Context()); err != nil || len(all) != 0 {
 			t.Error(all, err)
 		}
@@ -238,9 +224,7 @@ func TestLateNews(t *testing.T) {
 			synctest.Wait()
 			p.rig.set(vpn, func(s *ServiceState) { s.Phase = Inactive })
 			p.story(t, "")
-			if diff := cmp.Diff([]string{"start vpn", "stop vpn"}, p.rig.log); diff != "" {
-				t.Error(diff)
-			}
+			p.rig.did(t, "start vpn", "stop vpn")
 		})
 	}
 }

@@ -182,6 +182,14 @@ func (w *world) PathExists(_ context.Context, path string) hookspec.Fact  { retu
 func (w *world) UnitActive(_ context.Context, unit string) hookspec.Fact  { return w.look(unit) }
 func (w *world) InterfaceUp(_ context.Context, name string) hookspec.Fact { return w.look(name) }
 
+// did compares what the rig was asked for.
+func (g *rig) did(t *testing.T, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(want, g.log); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // plant is a running runner with a rig.
 type plant struct {
 	*theatre
@@ -265,6 +273,16 @@ func (p *plant) only(t *testing.T) ServiceReport {
 	return all[0]
 }
 
+// manage has the one service of a hook started, restarted or stopped by hand.
+func (p *plant) manage(t *testing.T, verb Verb, hook string, params ...string) {
+	t.Helper()
+	want := map[Verb]Phase{VerbStart: Running, VerbRestart: Running, VerbStop: Inactive}[verb]
+	all, err := p.runner.Manage(t.Context(), verb, hook, paramsOf(strings.Join(params, " ")))
+	if err != nil || len(all) != 1 || all[0].Phase != want {
+		t.Errorf("%s %s: %+v, %v", verb, hook, all, err)
+	}
+}
+
 const (
 	routeComes  = "default-route.added family=ipv4 interface=a gateway=192.0.2.1 metric=1"
 	routeBetter = "default-route.changed family=ipv4 interface=b gateway=192.0.2.9 metric=0 old-interface=a old-metric=1"
@@ -340,9 +358,7 @@ func TestR10(t *testing.T) {
 		time.Sleep(time.Second)
 		p.submit(t, "user.go")
 		p.story(t, "vpn:stopping(user.halt) vpn:starting(user.go) vpn:started(user.go)")
-		if diff := cmp.Diff([]string{"start vpn", "stop vpn", "start vpn"}, g.log); diff != "" {
-			t.Error(diff)
-		}
+		g.did(t, "start vpn", "stop vpn", "start vpn")
 	})
 }
 
@@ -391,9 +407,7 @@ func TestServiceCannotStart(t *testing.T) {
 			t.Error(err)
 		}
 		g.fails = nil
-		if all, err := p.runner.Manage(t.Context(), VerbStart, "vpn", nil); err != nil || all[0].Phase != Running {
-			t.Error(all, err)
-		}
+		p.manage(t, VerbStart, "vpn")
 	})
 }
 
@@ -462,17 +476,11 @@ func TestManage(t *testing.T) {
 			t.Errorf("who could not be served still wants it: %+v", s)
 		}
 		p.world.set("gw", hookspec.Fact{True: true})
-		if all, err := p.runner.Manage(t.Context(), VerbStart, "vpn", paramsOf("site=a")); err != nil || len(all) != 1 || all[0].Phase != Running {
-			t.Error(all, err)
-		}
+		p.manage(t, VerbStart, "vpn", "site=a")
 		p.story(t, "vpn:starting(hookctl) vpn:started(hookctl)")
-		if all, err := p.runner.Manage(t.Context(), VerbRestart, "vpn", nil); err != nil || len(all) != 1 || all[0].Phase != Running {
-			t.Error(all, err)
-		}
+		p.manage(t, VerbRestart, "vpn")
 		p.story(t, "vpn:stopping(hookctl again) vpn:starting(hookctl) vpn:started(hookctl)")
-		if all, err := p.runner.Manage(t.Context(), VerbStop, "vpn", nil); err != nil || len(all) != 1 || all[0].Phase != Inactive {
-			t.Error(all, err)
-		}
+		p.manage(t, VerbStop, "vpn")
 		p.story(t, "vpn:stopping(hookctl) vpn:stopped(hookctl success)")
 	})
 }
@@ -525,9 +533,7 @@ func TestStopsInReverse(t *testing.T) {
 		p.happens(t, routeGoes)
 		time.Sleep(time.Minute)
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"start a", "start b", "stop b", "stop a"}, g.log); diff != "" {
-			t.Error(diff)
-		}
+		g.did(t, "start a", "start b", "stop b", "stop a")
 	})
 }
 
@@ -606,9 +612,7 @@ func TestServiceSurvivesHookd(t *testing.T) {
 		hooks = hooks[:1]
 		p = next()
 		p.story(t, "")
-		if diff := cmp.Diff([]string{"start vpn", "start hand", "stop vpn"}, g.log); diff != "" {
-			t.Error(diff)
-		}
+		g.did(t, "start vpn", "start hand", "stop vpn")
 	})
 }
 
