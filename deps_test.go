@@ -25,7 +25,7 @@ var floorPlan = map[string]room{
 	"compat/adopt":          {[]string{"compat", "events"}, nil},
 	"compat/ere":            {},
 	"compat/runparts":       {[]string{"compat/ere"}, nil},
-	"compat/legacy":         {[]string{"compat", "events"}, nil},
+	"compat/legacy":         {[]string{"compat", "compat/runparts", "events"}, nil},
 	"events/paths":          {[]string{"events"}, []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys"}},
 	"events/networkd":       {[]string{"events", "events/paths"}, nil},
 	"events/rtnl":           {[]string{"events"}, []string{"github.com/vishvananda/netlink", "golang.org/x/sys"}},

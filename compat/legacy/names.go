@@ -6,11 +6,13 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"hookd/compat/runparts"
 )
 
 // runPartsName is the rule of run-parts(8) without options: letters, digits, _ and -.
 func runPartsName(f File) verdict {
-	if only(f.Name, "_-", true) {
+	if names := (runparts.Options{}); names.Takes(f.Name) {
 		return verdict{}
 	}
 	return never("%s%s", runPartsObjection(f.Name), busyboxWould(f))
@@ -36,7 +38,11 @@ func busyboxWould(f File) string {
 
 // lsbName is the rule of run-parts --lsbsysinit.
 func (h *host) lsbName(f File) verdict {
-	if lsb(f.Name) && (!strings.Contains(f.Name, "_") || reserved(f.Name) || h.takesUnderscore()) {
+	names := runparts.Options{LSB: true, Dialect: runparts.V5_23}
+	if strings.Contains(f.Name, "_") && !h.takesUnderscore() {
+		names.Dialect = runparts.V5_7
+	}
+	if names.Takes(f.Name) {
 		return verdict{}
 	}
 	if left := leftover(f.Name); left != "" {
@@ -52,40 +58,8 @@ func (h *host) takesUnderscore() bool {
 	return err != nil || bytes.Contains(text, []byte("^[a-z0-9][a-z0-9_-]*$"))
 }
 
-// lsb is a name in the LSB's name space, reserved or assigned, and not left over by dpkg; or one of the plain kind.
-func lsb(name string) bool {
-	if reserved(name) {
-		return !(lowerDigit(name[0]) || name[0] == '-') || !dpkgLeft(name)
-	}
-	return name != "" && lowerDigit(name[0]) && only(name, "_-", false)
-}
-
-// reserved is ^_?([a-z0-9_.]+-)+[a-z0-9]+$ of run-parts(8).
-func reserved(name string) bool {
-	i := strings.LastIndexByte(name, '-')
-	if i < 1 || i == len(name)-1 || !only(name[i+1:], "", false) {
-		return false
-	}
-	return !slices.ContainsFunc(strings.Split(name[:i], "-"), func(part string) bool { return !only(part, "_.", false) })
-}
-
-func dpkgLeft(name string) bool {
-	for _, end := range []string{"old", "dist", "new", "tmp"} {
-		if strings.HasSuffix(name[1:], ".dpkg-"+end) {
-			return true
-		}
-	}
-	return false
-}
-
-// noBackup is NetworkManager's check_filename.
+// noBackup is NetworkManager's check_filename, behind noTilde.
 func noBackup(f File) verdict {
-	switch {
-	case strings.HasPrefix(f.Name, "."):
-		return never("its name begins with a dot")
-	case strings.HasSuffix(f.Name, "~"):
-		return never("left over by an editor (~)")
-	}
 	for _, end := range []string{".rpmsave", ".rpmorig", ".rpmnew", ".swp"} {
 		if strings.HasSuffix(f.Name, end) {
 			return never("left over by an editor or a package manager (%s)", end)
@@ -97,24 +71,16 @@ func noBackup(f File) verdict {
 	return verdict{}
 }
 
-// notHidden is systemd's hidden_or_backup_file.
-func notHidden(f File) verdict {
-	if strings.HasPrefix(f.Name, ".") {
-		return never("its name begins with a dot")
+// noLeftover is systemd's hidden_or_backup_file, behind noTilde.
+func noLeftover(f File) verdict {
+	if slices.Contains([]string{"lost+found", "aquota.user", "aquota.group"}, f.Name) {
+		return never("systemd takes no such name")
 	}
-	for _, name := range []string{"lost+found", "aquota.user", "aquota.group"} {
-		if f.Name == name {
-			return never("systemd takes no such name")
-		}
-	}
-	if strings.HasSuffix(f.Name, "~") {
-		return never("left over by an editor (~)")
-	}
-	_, end, has := cutLast(f.Name, ".")
+	end := path.Ext(f.Name)
 	for _, left := range strings.Fields("rpmnew rpmsave rpmorig dpkg-old dpkg-new dpkg-tmp dpkg-dist dpkg-bak dpkg-backup dpkg-remove " +
 		"ucf-new ucf-old ucf-dist swp bak old new") {
-		if has && end == left {
-			return never("left over by an editor or a package manager (.%s)", end)
+		if end == "."+left {
+			return never("left over by an editor or a package manager (%s)", end)
 		}
 	}
 	return verdict{}
@@ -158,10 +124,3 @@ func only(s, besides string, upper bool) bool {
 }
 
 func lowerDigit(c byte) bool { return c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
-
-func cutLast(s, sep string) (before, after string, found bool) {
-	if i := strings.LastIndex(s, sep); i >= 0 {
-		return s[:i], s[i+len(sep):], true
-	}
-	return s, "", false
-}

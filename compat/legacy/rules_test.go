@@ -16,21 +16,21 @@ import (
 // TestNames holds the rules for names that no program is asked about here.
 func TestNames(t *testing.T) {
 	for _, test := range []struct {
-		rule     rule
+		rules    []rule
 		yes, not string
 	}{
-		{noBackup, "10-x.sh x.dpkg-old.sh x.bak a.rpm x.old", ".x x~ x.rpmsave x.rpmorig x.rpmnew x.swp x.dpkg-dist .dpkg-new"},
-		{notHidden, "mdadm.shutdown x.sh a.orig x.dpkg-", ".x x~ lost+found aquota.user x.rpmnew x.dpkg-old x.dpkg-remove x.ucf-dist x.swp x.bak x.old x.new"},
-		{noTilde, "x.dpkg-old 10x", ".x x~"},
-		{busyboxName, "x.sh x.dpkg-old A_-", ".x x~ x+"},
+		{manager[:2], "10-x.sh x.dpkg-old.sh x.bak a.rpm x.old", ".x x~ x.rpmsave x.rpmorig x.rpmnew x.swp x.dpkg-dist .dpkg-new"},
+		{systemd[:2], "mdadm.shutdown x.sh a.orig x.dpkg-", ".x x~ lost+found aquota.user x.rpmnew x.dpkg-old x.dpkg-remove x.ucf-dist x.swp x.bak x.old x.new"},
+		{[]rule{noTilde}, "x.dpkg-old 10x", ".x x~"},
+		{[]rule{busyboxName}, "x.sh x.dpkg-old A_-", ".x x~ x+"},
 	} {
 		for _, name := range strings.Fields(test.yes) {
-			if v := test.rule(File{Name: name}); v.why != "" {
+			if v := (File{Name: name}).judged(test.rules); v.why != "" {
 				t.Errorf("%s: %s", name, v.why)
 			}
 		}
 		for _, name := range strings.Fields(test.not) {
-			if v := test.rule(File{Name: name}); v.why == "" {
+			if v := (File{Name: name}).judged(test.rules); v.why == "" {
 				t.Errorf("%s is taken", name)
 			}
 		}

@@ -14,10 +14,10 @@ var (
 	runParts  = []rule{runPartsName, notNull, leads, regular, anyExecutable, executes}
 	anyName   = []rule{leads, regular, anyExecutable, executes}
 	direct    = []rule{leads, regular, anyExecutable, executes}
-	systemd   = []rule{notHidden, emptyMasks, leads, regular, anyExecutable, executes}
+	systemd   = []rule{noTilde, noLeftover, emptyMasks, leads, regular, anyExecutable, executes}
 	networkd  = []rule{leads, regular, exactly, executes}
 	trusting  = []rule{emptyMasks, leads, regular, trusted, anyExecutable, executes} // hookd's for networkd-dispatcher's
-	manager   = []rule{noBackup, emptyMasks, leads, regular, ownedByRoot, noWait, executesOrShell}
+	manager   = []rule{noTilde, noBackup, emptyMasks, leads, regular, ownedByRoot, noWait, executesOrShell}
 	pmUtils   = []rule{noTilde, leads, oneOwner, regular, anyExecutable, executesOrShell}
 	sourced   = []rule{leads, regular}
 	sourcedRP = []rule{runPartsName, leads, regular}

@@ -2,6 +2,12 @@ package runparts
 
 import "strings"
 
+// Takes says whether a name counts.
+func (o *Options) Takes(name string) bool {
+	good, _ := o.goodName(name)
+	return good
+}
+
 // goodName says whether a name counts, and what is said about it with --debug.
 func (o *Options) goodName(name string) (good bool, why string) {
 	switch {
