@@ -47,7 +47,8 @@ func (h *host) real(p string) string { return h.root + p }
 // resolve follows all links in a path without leaving the root. It is empty where the path leads nowhere.
 func (h *host) resolve(p string) string {
 	if h.root == "" {
-		return h.resolveHere(p)
+		real, _ := filepath.EvalSymlinks(p)
+		return real
 	}
 	rest, at := strings.Split(path.Clean(p), "/"), "/"
 	for links := 0; len(rest) > 0; {
@@ -74,14 +75,6 @@ func (h *host) resolve(p string) string {
 		rest = append(strings.Split(path.Clean(text), "/"), rest...)
 	}
 	return at
-}
-
-func (h *host) resolveHere(p string) string {
-	real, err := filepath.EvalSymlinks(p)
-	if err != nil {
-		return ""
-	}
-	return real
 }
 
 // has says whether one of these is there; a * stands for names of directories.

@@ -236,8 +236,7 @@ func (p Proposal) Sample() string {
 	if event := phase(e).Event; event != "" {
 		return event
 	}
-	return s.Family + "." + map[string]string{"networkmanager.*pre-up": "pre-up", "networkmanager.*pre-down": "pre-down"}[e.When] +
-		map[bool]string{true: "up"}[e.When == "networkmanager.*"]
+	return s.Family + "." + map[string]string{"networkmanager.*": "up", "networkmanager.*pre-up": "pre-up", "networkmanager.*pre-down": "pre-down"}[e.When]
 }
 
 // String says where a refusal stands.

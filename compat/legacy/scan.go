@@ -2,6 +2,7 @@ package legacy
 
 import (
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -35,7 +36,7 @@ func mend(e Entry) string {
 		return " (chmod 755 has the old system run it)"
 	case strings.Contains(e.Why, "begin with #!"):
 		return " (give it a first line such as #!/bin/sh)"
-	case strings.Contains(e.Why, "no name with a dot") || strings.Contains(e.Why, "no such name"):
+	case hasAny(e.Why, "no name with a dot", "no such name"):
 		return " (rename it, and the old system runs it)"
 	}
 	return ""
@@ -67,7 +68,7 @@ func shellObjection(text string) (int, string) {
 			return i + 1, "it compares the whole path in $0, which is another one for a hook"
 		case self && besideItself(line):
 			return i + 1, "it looks for files beside itself, where the old directory is not"
-		case strings.Contains(line, "/dev/stdin") || strings.Contains(line, "/dev/tty") || readsInput(line, lines):
+		case hasAny(line, "/dev/stdin", "/dev/tty") || readsInput(line, lines):
 			return i + 1, "it reads its standard input, which is empty for a hook"
 		}
 	}
@@ -87,30 +88,19 @@ func code(text string) []string {
 
 // looksAtItself says whether a text uses the path by which it was called.
 func looksAtItself(text string) bool {
-	for _, sign := range []string{"$0", "${0", "BASH_SOURCE", "sys.argv[0]", "__file__", "__FILE__"} {
-		if strings.Contains(text, sign) {
-			return true
-		}
-	}
-	return false
+	return hasAny(text, "$0", "${0", "BASH_SOURCE", "sys.argv[0]", "__file__", "__FILE__")
 }
 
 func namesOldPlace(line string) bool {
-	for _, dir := range []string{"/etc/network", "/etc/ppp", "/etc/NetworkManager", "/etc/networkd-dispatcher", "/lib/systemd/system-"} {
-		if strings.Contains(line, dir) {
-			return true
-		}
-	}
-	return false
+	return hasAny(line, "/etc/network", "/etc/ppp", "/etc/NetworkManager", "/etc/networkd-dispatcher", "/lib/systemd/system-")
 }
 
 func besideItself(line string) bool {
-	for _, sign := range []string{`dirname $0)/`, `dirname "$0")/`, `dirname "$0")"/`, `dirname -- "$0")/`, "${0%/*}/", "dirname $0`/"} {
-		if strings.Contains(line, sign) {
-			return true
-		}
-	}
-	return false
+	return hasAny(line, `dirname $0)/`, `dirname "$0")/`, `dirname "$0")"/`, `dirname -- "$0")/`, "${0%/*}/", "dirname $0`/")
+}
+
+func hasAny(text string, signs ...string) bool {
+	return slices.ContainsFunc(signs, func(sign string) bool { return strings.Contains(text, sign) })
 }
 
 // readsInput finds the command read where nothing feeds it: no pipe before it, no file behind it or its loop.
@@ -125,8 +115,7 @@ func readsInput(line string, lines []string) bool {
 	for _, l := range lines {
 		t := strings.TrimSpace(l)
 		ends := strings.HasPrefix(t, "done") || strings.HasPrefix(t, "}") || strings.HasPrefix(t, ")") || strings.HasPrefix(t, "fi")
-		if ends && strings.Contains(t, "<") || strings.HasSuffix(t, "|") || strings.Contains(t, "| while") || strings.Contains(t, "|while") ||
-			strings.Contains(t, "| (") || strings.Contains(t, "| {") {
+		if ends && strings.Contains(t, "<") || strings.HasSuffix(t, "|") || hasAny(t, "| while", "|while", "| (", "| {") {
 			return false
 		}
 	}
@@ -134,10 +123,5 @@ func readsInput(line string, lines []string) bool {
 }
 
 func hasWord(line, word string) bool {
-	for w := range strings.FieldsSeq(strings.ReplaceAll(line, ";", " ")) {
-		if w == word {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(strings.Fields(strings.ReplaceAll(line, ";", " ")), word)
 }

@@ -13,7 +13,6 @@ import (
 var (
 	runParts  = []rule{runPartsName, notNull, leads, regular, anyExecutable, executes}
 	anyName   = []rule{leads, regular, anyExecutable, executes}
-	direct    = []rule{leads, regular, anyExecutable, executes}
 	systemd   = []rule{noTilde, noLeftover, emptyMasks, leads, regular, anyExecutable, executes}
 	networkd  = []rule{leads, regular, exactly, executes}
 	trusting  = []rule{emptyMasks, leads, regular, trusted, anyExecutable, executes} // hookd's for networkd-dispatcher's
@@ -235,7 +234,7 @@ func ifplugd(h *host) []directory {
 }
 
 func netplug(h *host) []directory {
-	return []directory{{system: "netplug", when: "netplug", paths: []string{"/etc/netplug/netplug"}, single: true, rules: direct,
+	return []directory{{system: "netplug", when: "netplug", paths: []string{"/etc/netplug/netplug"}, single: true, rules: anyName,
 		absent: h.unless("netplug", "/sbin/netplugd", "/usr/sbin/netplugd")}}
 }
 
