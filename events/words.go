@@ -127,4 +127,22 @@ func (b *Bytes) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+// AllBytes are several values in JSON.
+func AllBytes(list []string) []Bytes {
+	out := make([]Bytes, len(list))
+	for i, s := range list {
+		out[i] = Bytes(s)
+	}
+	return out
+}
+
+// AllStrings are they again.
+func AllStrings(list []Bytes) []string {
+	out := make([]string, len(list))
+	for i, b := range list {
+		out[i] = string(b)
+	}
+	return out
+}
+
 func sortedKeys(m map[string]Bytes) []string { return slices.Sorted(maps.Keys(m)) }

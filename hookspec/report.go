@@ -49,7 +49,7 @@ func (p Plan) report(ctx context.Context, jobs []Job, facts Facts) []JobPlan {
 	for _, j := range jobs {
 		plan := JobPlan{
 			Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Program: events.Bytes(j.Program),
-			Args: asBytes(j.Args), Environment: asBytes(j.Environ(p.Event, "RUN")),
+			Args: events.AllBytes(j.Args), Environment: events.AllBytes(j.Environ(p.Event, "RUN")),
 			After: NamesOf(jobs, j.After), Requires: NamesOf(jobs, j.Requires), Type: showType(j.Hook.Service), Unit: j.Unit,
 			Conditions: j.conditionPlans(ctx, facts), Needs: j.Needs,
 		}
@@ -73,14 +73,6 @@ func (j Job) conditionPlans(ctx context.Context, facts Facts) []ConditionPlan {
 			plan.Verdict = "holds"
 		}
 		out = append(out, plan)
-	}
-	return out
-}
-
-func asBytes(list []string) []events.Bytes {
-	out := make([]events.Bytes, len(list))
-	for i, s := range list {
-		out[i] = events.Bytes(s)
 	}
 	return out
 }

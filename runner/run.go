@@ -112,11 +112,8 @@ func newRun(id string, plan hookspec.Plan) *run {
 	r := &run{id: id, event: plan.Event, refused: meant, settling: hooksOf(plan.Settling), jobs: make([]job, len(plan.Jobs))}
 	for i, j := range plan.Jobs {
 		r.jobs[i].Job = j
-		r.jobs[i].report = JobReport{Hook: j.Hook.Name, Instance: events.Bytes(j.Instance),
+		r.jobs[i].report = JobReport{Hook: j.Hook.Name, Instance: events.Bytes(j.Instance), Args: events.AllBytes(j.Args),
 			After: hookspec.NamesOf(plan.Jobs, j.After), Requires: hookspec.NamesOf(plan.Jobs, j.Requires)}
-		for _, a := range j.Args {
-			r.jobs[i].report.Args = append(r.jobs[i].report.Args, events.Bytes(a))
-		}
 	}
 	return r
 }

@@ -155,6 +155,15 @@ type EmitParam struct {
 	Value events.Bytes `json:"value"`
 }
 
+// EmitParams are parameters as they are asked with.
+func EmitParams(params []events.Param) []EmitParam {
+	out := []EmitParam{}
+	for _, p := range params {
+		out = append(out, EmitParam{p.Key, events.Bytes(p.Value)})
+	}
+	return out
+}
+
 // EmitReply has Plan for a dry run. For a wait there are several if the client takes them: one with Run, one with Job for
 // each job that ends, the last one with Ended.
 type EmitReply struct {

@@ -162,7 +162,7 @@ func (e entrance) rest() error {
 // exec returns only with an error.
 func (e entrance) exec() error {
 	path := string(e.Args[0])
-	err := syscall.Exec(path, plain(e.Args), plain(e.Env))
+	err := syscall.Exec(path, events.AllStrings(e.Args), events.AllStrings(e.Env))
 	switch _, there := os.Lstat(path); {
 	case errors.Is(err, unix.ENOEXEC):
 		return fmt.Errorf("cannot run %s: it is no program and has no #! line", path)
@@ -170,14 +170,6 @@ func (e entrance) exec() error {
 		return fmt.Errorf("cannot run %s: the interpreter in its #! line does not exist", path)
 	}
 	return fmt.Errorf("cannot run %s: %w", path, err)
-}
-
-func plain(values []events.Bytes) []string {
-	out := make([]string, len(values))
-	for i, v := range values {
-		out[i] = string(v)
-	}
-	return out
 }
 
 // cause is the error of the kernel in one of os, which names the path as well.

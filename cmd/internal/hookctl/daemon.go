@@ -63,10 +63,7 @@ func (a *app) emit(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	req := control.EmitRequest{Event: e.Name, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"), Parameters: []control.EmitParam{}}
-	for _, p := range e.Params {
-		req.Parameters = append(req.Parameters, control.EmitParam{Key: p.Key, Value: events.Bytes(p.Value)})
-	}
+	req := control.EmitRequest{Event: e.Name, Wait: c.Bool("wait"), DryRun: c.Bool("dry-run"), Parameters: control.EmitParams(e.Params)}
 	var answer control.EmitReply
 	var told []string
 	err = control.Call(c.Context, socket(c), control.MethodEmit, req, req.Wait, func(raw json.RawMessage) error {

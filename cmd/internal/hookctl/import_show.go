@@ -17,14 +17,14 @@ import (
 func beside(p legacy.Proposal, h *hookspec.Hook) (old, new started) {
 	s, _ := compat.Find(p.System)
 	e := sample(s, p.Sample())
-	old.Args = toBytes(append([]string{p.Entries[0].Path}, s.Arguments(e.Params)...))
-	old.Environment = toBytes(s.Environ(e.Params))
+	old.Args = events.AllBytes(append([]string{p.Entries[0].Path}, s.Arguments(e.Params)...))
+	old.Environment = events.AllBytes(s.Environ(e.Params))
 	for _, j := range hookspec.NewSet([]*hookspec.Hook{h}).Plan(e).Jobs {
 		args := j.Args
 		if p.Shell {
 			args = args[1:] // the shell's $0 is the script
 		}
-		new.Args, new.Environment = toBytes(args), toBytes(j.Environ(e, "RUN"))
+		new.Args, new.Environment = events.AllBytes(args), events.AllBytes(j.Environ(e, "RUN"))
 	}
 	return old, new
 }
@@ -54,14 +54,6 @@ func sample(s compat.System, name string) events.Event {
 	e, _ := events.New(name, params)
 	e.Source = events.SourceShim
 	return e
-}
-
-func toBytes(list []string) []events.Bytes {
-	out := []events.Bytes{}
-	for _, s := range list {
-		out = append(out, events.Bytes(s))
-	}
-	return out
 }
 
 // toldImports prints what was made and what was not. Who asked for a script that cannot be imported has failed.

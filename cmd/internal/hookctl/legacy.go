@@ -3,6 +3,7 @@ package hookctl
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/urfave/cli/v2"
@@ -52,9 +53,7 @@ func oldRows(c *cli.Context, entries []legacy.Entry) []listed {
 	for _, e := range entries {
 		row := listed{Name: events.Bytes(filepath.Base(e.Path)), Path: events.Bytes(below(c, e.Path)), State: stateRuns, System: e.System,
 			When: e.When, Order: e.Order, Adopted: e.Adopted, Expected: e.Expected}
-		for _, n := range append(e.Remarks, e.Notes...) {
-			row.Notes = append(row.Notes, events.Bytes(n))
-		}
+		row.Notes = events.AllBytes(slices.Concat(e.Remarks, e.Notes))
 		if !e.Runs {
 			row.State, row.Reason = stateNever, events.Bytes(e.Why)
 		}

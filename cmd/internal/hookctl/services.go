@@ -21,10 +21,7 @@ func (a *app) manage(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	req := control.ManageRequest{Verb: c.Command.Name, Hook: args[0], Parameters: []control.EmitParam{}}
-	for _, p := range params {
-		req.Parameters = append(req.Parameters, control.EmitParam{Key: p.Key, Value: events.Bytes(p.Value)})
-	}
+	req := control.ManageRequest{Verb: c.Command.Name, Hook: args[0], Parameters: control.EmitParams(params)}
 	reply, err := ask[control.ServicesReply](c, control.MethodManage, req)
 	switch {
 	case errors.Is(err, context.Canceled):

@@ -29,10 +29,7 @@ func (d *daemon) report(ctx context.Context, r *control.Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var scripts []string
-	for _, s := range req.Scripts {
-		scripts = append(scripts, string(s))
-	}
+	scripts := events.AllStrings(req.Scripts)
 	var last control.ReportReply
 	forget := func() {}
 	defer func() { forget() }()

@@ -60,14 +60,7 @@ func printable(text string) string {
 
 // reportOf is what is told of an event.
 func reportOf(e events.Event, scripts []string) control.ReportRequest {
-	r := control.ReportRequest{Event: e.Name, Parameters: []control.EmitParam{}}
-	for _, p := range e.Params {
-		r.Parameters = append(r.Parameters, control.EmitParam{Key: p.Key, Value: events.Bytes(p.Value)})
-	}
-	for _, name := range scripts {
-		r.Scripts = append(r.Scripts, events.Bytes(name))
-	}
-	return r
+	return control.ReportRequest{Event: e.Name, Parameters: control.EmitParams(e.Params), Scripts: events.AllBytes(scripts)}
 }
 
 func reportReply(raw jsonText) (r control.ReportReply, err error) {
