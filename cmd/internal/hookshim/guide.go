@@ -2,9 +2,7 @@ package hookshim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"slices"
 
 	"hookd/events"
@@ -73,7 +71,7 @@ func (r *remote) listen(scripts []string) error {
 	defer r.conn.Close()
 	told := false
 	return r.conn.Call(r.ctx, control.MethodReport, reportOf(r.event, scripts), true, func(raw jsonText) error {
-		reply, err := reportReply(raw)
+		reply, err := read[control.ReportReply](raw)
 		if err == nil && !told {
 			told = true
 			r.first <- reply
@@ -84,11 +82,9 @@ func (r *remote) listen(scripts []string) error {
 
 func (r *remote) proceed(step int, stop string) (out control.ProceedReply, err error) {
 	req := control.ProceedRequest{Run: r.run, Step: step, Stop: stop}
-	err = control.Call(r.ctx, r.socket, control.MethodProceed, req, false, func(raw jsonText) error {
-		if err := json.Unmarshal(raw, &out); err != nil {
-			return fmt.Errorf("cannot read the answer of hookd: %w", err)
-		}
-		return nil
+	err = control.Call(r.ctx, r.socket, control.MethodProceed, req, false, func(raw jsonText) (err error) {
+		out, err = read[control.ProceedReply](raw)
+		return err
 	})
 	return out, err
 }

@@ -2,7 +2,6 @@ package hookshim
 
 import (
 	"context"
-	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -144,15 +143,13 @@ func passed() []int {
 // Execute implements runner.Executor. A hook runs only between open and shut.
 func (h *here) Execute(ctx context.Context, t runner.Task) runner.JobReport {
 	if h.exec == nil {
-		return runner.JobReport{Result: runner.Failed, Reason: errNotOpen.Error()}
+		return runner.JobReport{Result: runner.Failed, Reason: "no hook may run now"}
 	}
 	return h.exec.Execute(ctx, t)
 }
 
 // Clear implements runner.Executor. There is no earlier hookd whose jobs could be left.
 func (h *here) Clear(context.Context, runner.Task) {}
-
-var errNotOpen = errors.New("no hook may run now")
 
 // quiet hears nothing: who waits is told it all.
 type quiet struct{}

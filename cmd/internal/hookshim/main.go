@@ -66,15 +66,3 @@ func trusting(args []string, trust func() hookspec.Trust, stdout, stderr io.Writ
 	fmt.Fprint(stderr, usage)
 	return 2
 }
-
-// runParts is run-parts(8), with hooks where a directory is adopted. Where it was found in place of the real one, any other
-// directory is that one's.
-func (p place) runParts(called []string, found bool, stderr io.Writer) int {
-	if status, done := coordinate(p, called, stderr); done {
-		return status
-	}
-	if found {
-		p.executeReal(called)
-	}
-	return runParts(called)
-}

@@ -204,7 +204,7 @@ func (s *shim) report(ctx context.Context, c *control.Conversation, e events.Eve
 	ctx, stop := s.attended(ctx)
 	defer stop()
 	err = c.Call(ctx, control.MethodReport, reportOf(e, nil), true, func(raw jsonText) error {
-		r, err := reportReply(raw)
+		r, err := read[control.ReportReply](raw)
 		if r.Job != nil {
 			s.job(*r.Job)
 		}

@@ -63,9 +63,11 @@ func reportOf(e events.Event, scripts []string) control.ReportRequest {
 	return control.ReportRequest{Event: e.Name, Parameters: control.EmitParams(e.Params), Scripts: events.AllBytes(scripts)}
 }
 
-func reportReply(raw jsonText) (r control.ReportReply, err error) {
-	if err := json.Unmarshal(raw, &r); err != nil {
-		return control.ReportReply{}, fmt.Errorf("cannot read the answer of hookd: %w", err)
+// read reads an answer of hookd; what cannot be read is none.
+func read[T any](raw jsonText) (T, error) {
+	var answer, none T
+	if err := json.Unmarshal(raw, &answer); err != nil {
+		return none, fmt.Errorf("cannot read the answer of hookd: %w", err)
 	}
-	return r, nil
+	return answer, nil
 }
