@@ -138,17 +138,20 @@ func given(list []control.EmitParam) []events.Param {
 func (d *daemon) await(ctx context.Context, r *control.Request, e events.Event) (any, error) {
 	var last control.EmitReply
 	err := d.runner.SubmitWait(ctx, e, func(p runner.Progress) error {
-		reply := control.EmitReply{Run: p.Run, Job: p.Job, Ended: p.Ended}
-		if p.Ended != nil {
-			last = reply
-			return nil
-		}
-		if r.Stream {
-			return r.More(reply)
-		}
-		return nil
+		return relay(r, &last, p, control.EmitReply{Run: p.Run, Job: p.Job, Ended: p.Ended})
 	})
 	return last, err
+}
+
+// relay hands a reply on to a client that takes several, and keeps the last one.
+func relay[T any](r *control.Request, last *T, p runner.Progress, reply T) error {
+	switch {
+	case p.Ended != nil:
+		*last = reply
+	case r.Stream:
+		return r.More(reply)
+	}
+	return nil
 }
 
 func (d *daemon) history(ctx context.Context, r *control.Request) (any, error) {

@@ -37,15 +37,7 @@ func (d *daemon) report(ctx context.Context, r *control.Request) (any, error) {
 		if len(scripts) > 0 && p.Job == nil && p.Ended == nil { // the first answer
 			forget = d.guides.add(int(r.Peer.PID), p.Run)
 		}
-		reply := control.ReportReply{Run: p.Run, Steps: p.Steps, Job: p.Job, Ended: p.Ended}
-		if p.Ended != nil {
-			last = reply
-			return nil
-		}
-		if r.Stream {
-			return r.More(reply)
-		}
-		return nil
+		return relay(r, &last, p, control.ReportReply{Run: p.Run, Steps: p.Steps, Job: p.Job, Ended: p.Ended})
 	})
 	return last, err
 }
