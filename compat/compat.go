@@ -47,7 +47,7 @@ type Variable struct{ Env, Param string }
 func same(names ...string) []Variable {
 	var out []Variable
 	for _, n := range names {
-		out = append(out, Variable{n, strings.ToLower(strings.ReplaceAll(n, "_", "-"))})
+		out = append(out, Variable{n, toParam(n)})
 	}
 	return out
 }
@@ -55,6 +55,15 @@ func same(names ...string) []Variable {
 // Systems are all of them, in the order of hookd-compat(7).
 func Systems() []System {
 	return []System{ifupdown(), ppp(), dhclient(), networkManager(), networkdDispatcher(), systemSleep()}
+}
+
+// Names are those of all systems.
+func Names() []string {
+	var out []string
+	for _, s := range Systems() {
+		out = append(out, s.Name)
+	}
+	return out
 }
 
 // Find is the system of that name.

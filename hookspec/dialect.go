@@ -12,10 +12,7 @@ import (
 
 // dialect reads the name of an old system.
 func (p *parser) dialect(v unitfile.Value) (string, bool) {
-	var names []string
-	for _, s := range compat.Systems() {
-		names = append(names, s.Name)
-	}
+	names := compat.Names()
 	if slices.Contains(names, v.Text) {
 		return v.Text, true
 	}

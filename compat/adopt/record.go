@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"hookd/compat"
 	"hookd/events"
 )
 
@@ -177,7 +178,7 @@ func syncDir(dir string) error {
 
 // sharedBy is another system whose record has the same change, empty for none.
 func (h Host) sharedBy(c Change, system string) string {
-	for _, name := range Names() {
+	for _, name := range compat.Names() {
 		other, _ := h.Read(name)
 		if name != system && other != nil && slices.Contains(other.Changes, c) {
 			return name

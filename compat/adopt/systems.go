@@ -19,15 +19,6 @@ const (
 // shims are where hookshim(8) may be: of a package, or of make install.
 var shims = [...]string{"/usr/lib/hookd/hookshim", "/usr/local/lib/hookd/hookshim"}
 
-// Names are the names of all systems.
-func Names() []string {
-	var out []string
-	for _, s := range compat.Systems() {
-		out = append(out, s.Name)
-	}
-	return out
-}
-
 // flavor is what of a system is installed here, and how that can be adopted.
 type flavor struct {
 	name string   // its own, where others have the same place

@@ -57,7 +57,7 @@ func checkAdopt(c *cli.Context) error {
 	case c.Bool("json") && (len(systems) > 0 || undo):
 		return usagef("--json is for the table of systems")
 	case len(systems) == 0 && !c.Bool("all") && (undo || c.Bool("links") || c.Bool("dry-run")):
-		return usagef("adopt needs a system: %s", strings.Join(adopt.Names(), ", "))
+		return usagef("adopt needs a system: %s", strings.Join(compat.Names(), ", "))
 	}
 	return nil
 }
@@ -74,7 +74,7 @@ func adoptHost(c *cli.Context) (adopt.Host, error) {
 }
 
 func nearestSystem(name string) string {
-	if near := events.Nearest(name, adopt.Names()); near != "" {
+	if near := events.Nearest(name, compat.Names()); near != "" {
 		return " (" + events.DidYouMean(near) + ")"
 	}
 	return ""

@@ -6,7 +6,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"hookd/compat/adopt"
+	"hookd/compat"
 	"hookd/events"
 )
 
@@ -92,7 +92,7 @@ func (t *typed) arguments() []offer {
 	case strings.Contains(takes, "PATH"):
 		return plainOffers(anyFile)
 	case strings.Contains(takes, "SYSTEM"):
-		return slices.DeleteFunc(plainOffers(adopt.Names()...), func(o offer) bool { return slices.Contains(t.args, o.word) })
+		return slices.DeleteFunc(plainOffers(compat.Names()...), func(o offer) bool { return slices.Contains(t.args, o.word) })
 	case strings.Contains(takes, "SERVICE") && first:
 		return t.serviceNames()
 	case !first:
