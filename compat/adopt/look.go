@@ -9,12 +9,12 @@ import (
 
 // Status is how a system stands.
 type Status struct {
-	System  string
-	Flavor  string // what of it is installed
-	Missing string // why it cannot be adopted here
-	By      string // how it is adopted, empty when it is not
-	Record  string // the path of the record
-	Trouble string // what has become of its adoption
+	System    string       `json:"system"`
+	Installed string       `json:"installed,omitempty"` // what of it is here
+	Missing   events.Bytes `json:"missing,omitempty"`   // or why it cannot be adopted
+	By        string       `json:"by,omitempty"`        // how it is adopted, empty when it is not
+	Record    events.Bytes `json:"record,omitempty"`    // its path
+	Trouble   events.Bytes `json:"trouble,omitempty"`   // what has become of the adoption
 }
 
 // Look says how every system stands.
@@ -28,14 +28,20 @@ func (h Host) Look() []Status {
 
 func (h Host) status(s compat.System) Status {
 	f := h.flavor(s)
-	st := Status{System: s.Name, Flavor: f.name, Missing: f.why}
+	st := Status{System: s.Name, Missing: events.Bytes(f.why)}
+	if f.why == "" {
+		st.Installed = f.name
+	}
 	r, err := h.Read(s.Name)
 	switch {
 	case err != nil:
-		st.By, st.Record, st.Trouble = "record", h.recordPath(s.Name), err.Error()
+		st.By, st.Trouble = "record", events.Bytes(err.Error())
 	case r != nil:
-		st.By, st.Record, st.Trouble = r.By, h.recordPath(s.Name), h.trouble(*r)
+		st.By, st.Trouble = r.By, events.Bytes(h.trouble(*r))
+	default:
+		return st
 	}
+	st.Record = events.Bytes(h.recordPath(s.Name))
 	return st
 }
 

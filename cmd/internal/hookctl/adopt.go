@@ -200,33 +200,16 @@ func seeIt(system string) string {
 	return fmt.Sprintf("To see it work: hookctl watch '%s.*', and in another terminal: %s", family, do)
 }
 
-// adoption is a line of the table, in JSON.
-type adoption struct {
-	System    string       `json:"system"`
-	Installed string       `json:"installed,omitempty"`
-	Missing   events.Bytes `json:"missing,omitempty"`
-	By        string       `json:"by,omitempty"`
-	Record    events.Bytes `json:"record,omitempty"`
-	Trouble   events.Bytes `json:"trouble,omitempty"`
-}
-
 // adoptions shows which systems are here and how they are adopted.
 func (a *app) adoptions(c *cli.Context, h adopt.Host) error {
-	var list []adoption
-	for _, s := range h.Look() {
-		l := adoption{System: s.System, Installed: s.Flavor, By: s.By, Record: events.Bytes(s.Record), Trouble: events.Bytes(s.Trouble)}
-		if s.Missing != "" {
-			l.Installed, l.Missing = "", events.Bytes(s.Missing)
-		}
-		list = append(list, l)
-	}
+	list := h.Look()
 	if c.Bool("json") {
 		return a.json(list)
 	}
 	return a.printAdoptions(c, list)
 }
 
-func (a *app) printAdoptions(c *cli.Context, list []adoption) error {
+func (a *app) printAdoptions(c *cli.Context, list []adopt.Status) error {
 	rows, broken := [][]string{{"SYSTEM", "INSTALLED", "ADOPTED", "RECORD"}}, false
 	for _, l := range list {
 		row := []string{l.System, l.Installed, "no", ""}
