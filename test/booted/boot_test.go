@@ -33,7 +33,7 @@ END
 // TestR14 boots with the package in place: hookd is ready before any interface is configured, hears of each, and needs
 // no D-Bus daemon.
 func TestR14(t *testing.T) {
-	deb := theDeb(t)
+	deb := booted.Deb(t)
 	for _, suite := range suites() {
 		t.Run(suite, func(t *testing.T) {
 			h := booted.Boot(t, suite, booted.Options{Files: []string{deb}, Setup: withInterface})
@@ -57,7 +57,7 @@ func TestR14(t *testing.T) {
 
 // TestMixedControlGroups boots a system in which control groups of version 2 lie below a mount of their own: hookd finds them.
 func TestMixedControlGroups(t *testing.T) {
-	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{theDeb(t)}, Setup: "dpkg --install hookd_*.deb", Mixed: true})
+	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{booted.Deb(t)}, Setup: "dpkg --install hookd_*.deb", Mixed: true})
 	if status := h.Run("hookctl", "status"); !strings.Contains(status, "in control groups below /sys/fs/cgroup/unified/system.slice/hookd.service/") {
 		t.Errorf("its status is\n%s", status)
 	}
@@ -113,7 +113,7 @@ test "$(cat /proc/1/oom_score_adj)" = "$(cat /proc/$pid/oom_score_adj)"`)
 // TestSocketUnit boots with the socket unit enabled, which it is not by default: nothing is ordered in a circle, the socket is for root alone, and a
 // caller waits while hookd is restarted.
 func TestSocketUnit(t *testing.T) {
-	deb := theDeb(t)
+	deb := booted.Deb(t)
 	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{deb}, Setup: withInterface + "systemctl enable hookd.socket"})
 	early(t, h)
 	noCycle(t, h)

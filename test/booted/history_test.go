@@ -44,7 +44,7 @@ systemctl --quiet enable var-lib-hookd.mount
 // TestHistoryLasts: what hookd did is known after a reboot, which takes all of /run; hookd that crashes goes on by itself;
 // what was not moved yet is moved when the system stops.
 func TestHistoryLasts(t *testing.T) {
-	deb := theDeb(t)
+	deb := booted.Deb(t)
 	for _, suite := range suites() {
 		t.Run(suite, func(t *testing.T) {
 			h := booted.Boot(t, suite, booted.Options{Files: []string{deb}, Setup: remembered})
@@ -63,7 +63,7 @@ func TestHistoryLasts(t *testing.T) {
 			}
 			h.Run("systemctl", "stop", "hookd.service")
 			remembers(t, h, 3) // without hookd
-			h.Install(newer(t, deb))
+			h.Install(booted.Newer(t, deb))
 			remembers(t, h, 3)
 			removed := h.Shell(`dpkg --remove hookd >&2; ls /var/lib/hookd/history`)
 			if !strings.Contains(removed, "part.") {
@@ -97,7 +97,7 @@ func remembers(t *testing.T, h *booted.Host, runs int) {
 // TestHistoryLateDisk boots with a /var/lib/hookd that is mounted when hookd runs already, and takes it away again: nothing
 // is ordered in a circle, hookd does not wait for it, and nothing is written below the mount point.
 func TestHistoryLateDisk(t *testing.T) {
-	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{theDeb(t)}, Setup: remembered + lateDisk})
+	h := booted.Boot(t, booted.Bookworm, booted.Options{Files: []string{booted.Deb(t)}, Setup: remembered + lateDisk})
 	noCycle(t, h)
 	h.Until(`systemctl is-active hookd-flush.service`)
 	if waits := h.Run("systemctl", "show", "--value", "--property=Before", "hookd-flush.service"); waits != "shutdown.target" {

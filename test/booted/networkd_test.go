@@ -116,7 +116,7 @@ func essence(text string, settled bool) []string {
 
 // TestNetworkd runs the same scripts by networkd-dispatcher and by hookd, which has adopted it.
 func TestNetworkd(t *testing.T) {
-	deb := theDeb(t)
+	deb := booted.Deb(t)
 	h := booted.Boot(t, booted.Bookworm, booted.Options{World: booted.OldWorld(), Files: []string{deb}, Setup: dispatched})
 	h.Until(`test -e /run/record/lo.carrier.env -a -e /run/record/lo.unmanaged.env`)
 	before := story(h)

@@ -71,7 +71,7 @@ systemctl restart hookd.service`
 
 func newOffice(t *testing.T, executor string) *office {
 	t.Helper()
-	deb := theDeb(t)
+	deb := booted.Deb(t)
 	o := &office{Host: booted.Boot(t, booted.Bookworm, booted.Options{}), t: t}
 	o.Install(deb)
 	o.Shell(farEnd)

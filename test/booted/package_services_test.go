@@ -20,8 +20,8 @@ END`
 // TestPackageServices: what a hook has started runs on while hookd is upgraded, removed and installed again, as the same
 // process, and ends with the purge.
 func TestPackageServices(t *testing.T) {
-	deb := theDeb(t)
-	newer := newer(t, deb)
+	deb := booted.Deb(t)
+	newer := booted.Newer(t, deb)
 	for _, suite := range suites() {
 		for _, executor := range []string{"systemd", "process"} {
 			t.Run(suite+" "+executor, func(t *testing.T) {

@@ -11,8 +11,8 @@ import (
 
 // TestPackage installs the package in a system that runs, uses it, upgrades, removes and purges it.
 func TestPackage(t *testing.T) {
-	deb := theDeb(t)
-	newer := newer(t, deb)
+	deb := booted.Deb(t)
+	newer := booted.Newer(t, deb)
 	for _, suite := range suites() {
 		t.Run(suite, func(t *testing.T) {
 			h := booted.Boot(t, suite, booted.Options{})

@@ -1,9 +1,6 @@
 package oldworld
 
 import (
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -15,10 +12,7 @@ import (
 // TestPackage: an upgrade keeps what is adopted, a removal takes it back, and ifup works all the time.
 func TestPackage(t *testing.T) {
 	o := boot(t, booted.OldWorld(), "")
-	deb, err := built()
-	if err != nil {
-		t.Fatal(err)
-	}
+	deb := booted.Deb(t)
 	o.Run("dpkg", "--purge", "hookd")
 	before := o.Shell(tree)
 	o.Run("systemctl", "start", "networkd-dispatcher.service")
@@ -28,7 +22,7 @@ func TestPackage(t *testing.T) {
 echo 'iface busy0 inet manual' >>/etc/network/interfaces
 (while [ ! -e /run/enough ]; do ifup busy0 && ifdown busy0 || touch /run/broken; done) >/run/busy 2>&1 &`
 	o.Shell(busy)
-	o.Install(newer(t, deb))
+	o.Install(booted.Newer(t, deb))
 	if out := o.Run("hookctl", "adopt"); strings.Count(out, " by ") != 6 {
 		t.Errorf("after the upgrade adopted are\n%s", out)
 	}
@@ -43,33 +37,5 @@ echo 'iface busy0 inet manual' >>/etc/network/interfaces
 	o.Until(`test ! -e /sys/fs/cgroup/system.slice/hookd.service`)
 	if diff := cmp.Diff(lines(before), lines(o.Shell(tree))); diff != "" {
 		t.Errorf("the purge leaves:\n%s", diff)
-	}
-}
-
-// newer is the same package with a higher version.
-func newer(t *testing.T, deb string) string {
-	t.Helper()
-	dir := t.TempDir()
-	files := filepath.Join(dir, "files")
-	run(t, "dpkg-deb", "--raw-extract", deb, files)
-	control := filepath.Join(files, "DEBIAN/control")
-	text, err := os.ReadFile(control)
-	if err == nil {
-		version := "\nVersion: "
-		head, tail, _ := strings.Cut(string(text), version)
-		err = os.WriteFile(control, []byte(head+version+"9:"+tail), 0o644)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(dir, "newer.deb")
-	run(t, "dpkg-deb", "--root-owner-group", "-Znone", "--build", files, out)
-	return out
-}
-
-func run(t *testing.T, args ...string) {
-	t.Helper()
-	if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%q: %v\n%s", args, err, out)
 	}
 }
