@@ -283,6 +283,7 @@ func TestRefused(t *testing.T) {
 		{"ifupdown", false, "", "/etc/hookd/adopted/ifupdown link ../x y", "cannot read the record /etc/hookd/adopted/ifupdown: line 1: ../x cannot have been changed"},
 		{"ppp", false, "/etc/ppp/ip-up", "/etc/ppp/ip-up own", "ppp is not here to be adopted: /etc/ppp/ip-up does not run the scripts of /etc/ppp/ip-up.d"},
 		{"networkmanager", false, "/etc/NetworkManager/dispatcher.d/pre-up.d", "/etc/NetworkManager/dispatcher.d/pre-up.d -> /tmp", "cannot adopt networkmanager: /etc/NetworkManager/dispatcher.d/pre-up.d/hookd leads out of "},
+		{"ifupdown", false, "/etc/hookd/adopted", "/etc/hookd/adopted -> /tmp", "cannot read the record of ifupdown: /etc/hookd/adopted/ifupdown leads out of "},
 		{"networkd-dispatcher", true, "", "", "networkd-dispatcher has no directories for links: hookd takes its place"},
 		{"networkd-dispatcher", false, "", "/etc/systemd/system/networkd-dispatcher.service unit", "cannot adopt networkd-dispatcher: /etc/systemd/system/networkd-dispatcher.service is a file of somebody else, and not hookd's"},
 	} {

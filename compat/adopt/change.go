@@ -125,7 +125,14 @@ func (h Host) isDir(path string) bool {
 	return err == nil && info.IsDir()
 }
 
-// within says whether a path below another root stays there: an absolute link would lead into the root of this host.
+// Inside refuses a path below another root that links lead out of: an absolute one leads into the root of this host.
+func (h Host) Inside(path string) error {
+	if !h.within(path) {
+		return fmt.Errorf("%s leads out of %s", events.Show(h.at(path)), events.Show(h.Root))
+	}
+	return nil
+}
+
 func (h Host) within(path string) bool {
 	if h.Root == "" {
 		return true

@@ -35,7 +35,11 @@ func (h Host) recordPath(system string) string { return h.at(Records + "/" + sys
 
 // Read reads the record of a system, nil when it is not adopted.
 func (h Host) Read(system string) (*Record, error) {
-	text, err := os.ReadFile(h.recordPath(system))
+	err := h.Inside(Records + "/" + system)
+	var text []byte
+	if err == nil {
+		text, err = os.ReadFile(h.recordPath(system))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

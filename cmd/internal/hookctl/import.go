@@ -90,10 +90,26 @@ func makeImport(c *cli.Context, to place, p legacy.Proposal, all []legacy.Entry)
 			return i, "there is a " + events.Show(there) + " already"
 		}
 	}
-	if c.Bool("replace") {
-		return i, cmp.Or(i.irreplaceable(all), errText(inside(c.String("root"), filepath.Dir(below(c, p.Entries[0].Path)))))
+	if why := errText(i.inside(c)); why != "" || !c.Bool("replace") {
+		return i, why
 	}
-	return i, ""
+	return i, i.irreplaceable(all)
+}
+
+// inside refuses what would be written out of the root.
+func (i imported) inside(c *cli.Context) error {
+	h, err := adoptHost(c)
+	var paths []events.Bytes
+	if c.String("to") == "" {
+		paths = append(paths, i.Path, i.Copy)
+	}
+	if c.Bool("replace") {
+		paths = append(paths, i.Scripts...)
+	}
+	for _, p := range paths {
+		err = cmp.Or(err, h.Inside(string(p)))
+	}
+	return err
 }
 
 func (i imported) hookFile(to place) string { return filepath.Join(to.real, "hooks.d", i.Name+".hook") }
