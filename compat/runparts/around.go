@@ -71,14 +71,7 @@ func (r *Runner) search(program string, args []string) (int, error) {
 }
 
 func (r *Runner) launch(path string, argv []string) (int, error) {
-	var fds [3]uintptr
-	for fd := range fds {
-		fds[fd] = uintptr(fd)
-		if !inherited(fd) {
-			fds[fd] = ^uintptr(0)
-		}
-	}
-	attr := &syscall.ProcAttr{Env: r.environ(), Files: fds[:]}
+	attr := &syscall.ProcAttr{Env: r.environ(), Files: handles(r.standard())}
 	pid, err := syscall.ForkExec(path, argv, attr)
 	if err == syscall.ENOEXEC {
 		return syscall.ForkExec("/bin/sh", append([]string{"/bin/sh", path}, argv[1:]...), attr)

@@ -21,13 +21,14 @@ func (r *Runner) start(path string, files [3]int) (pid, pidfd int, err error) {
 	if r.watches() {
 		sys.PidFD = &pidfd
 	}
-	fds := make([]uintptr, len(files))
-	for i, fd := range files {
-		fds[i] = uintptr(fd) // -1 stays closed
-	}
 	argv := append([]string{path}, r.Args...)
-	pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: r.environ(), Files: fds, Sys: sys})
+	pid, err = syscall.ForkExec(path, argv, &syscall.ProcAttr{Env: r.environ(), Files: handles(files), Sys: sys})
 	return pid, pidfd, err
+}
+
+// handles are descriptors for a program; what is -1 stays closed.
+func handles(files [3]int) []uintptr {
+	return []uintptr{uintptr(files[0]), uintptr(files[1]), uintptr(files[2])}
 }
 
 // environ is the process's own, which is copied once.
