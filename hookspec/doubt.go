@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"hookd/compat"
 	"hookd/events"
 )
 
@@ -49,16 +48,6 @@ func (s *Set) nobody(h *Hook) []Fault {
 		}
 	}
 	return out
-}
-
-// besideScripts says whether old scripts are run for an event of the hook. Which there are on a host may change any time.
-func (h *Hook) besideScripts() bool {
-	return slices.ContainsFunc(h.On, func(on Trigger) bool {
-		return slices.ContainsFunc(on.Specs(), func(spec events.Spec) bool {
-			family, _, _ := strings.Cut(spec.Name, ".")
-			return slices.ContainsFunc(compat.Systems(), func(old compat.System) bool { return old.Family == family })
-		})
-	})
 }
 
 // apart finds hooks that require one which never runs in the same run: what settles makes a run of its own.

@@ -1,7 +1,6 @@
 package hookspec
 
 import (
-	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -147,7 +146,7 @@ func addScript(hooks map[string]*Hook, c *candidate, event string) {
 	h.scripts[event] = c.path
 	pattern, err := events.ParsePattern([]string{event})
 	if err != nil {
-		panic(errors.New("an event of the table is no pattern: " + event))
+		panic("an event of the table is no pattern: " + event)
 	}
 	h.On = append(h.On, Trigger{pattern, Place{c.path, 1, 1}})
 }

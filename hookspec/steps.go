@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"hookd/compat"
 	"hookd/events"
 )
 
@@ -123,3 +124,13 @@ func (s *Set) legacy(e events.Event, h *Hook) (after, before func(script string)
 
 // legacy says whether a reference means old scripts: a glob of hooks means none.
 func (r Ref) legacy() bool { return strings.HasPrefix(r.String(), scriptPrefix) }
+
+// besideScripts says whether old scripts are run for an event of the hook. Which there are on a host may change any time.
+func (h *Hook) besideScripts() bool {
+	return slices.ContainsFunc(h.On, func(on Trigger) bool {
+		return slices.ContainsFunc(on.Specs(), func(spec events.Spec) bool {
+			family, _, _ := strings.Cut(spec.Name, ".")
+			return slices.ContainsFunc(compat.Systems(), func(old compat.System) bool { return old.Family == family })
+		})
+	})
+}

@@ -2,6 +2,7 @@ package process
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -55,7 +56,7 @@ const (
 )
 
 // errInside is why a job does not wait for the lock that it is run under itself.
-var errInside = fmt.Errorf("a job of this hook led to it")
+var errInside = errors.New("a job of this hook led to it")
 
 // take waits for the lock of a job and says how long that took. Parallel jobs have none.
 func (l *Locks) take(ctx context.Context, j hookspec.Job) (waited time.Duration, err error) {
