@@ -2,6 +2,8 @@ package hookspec
 
 import (
 	"fmt"
+	"hookd/events"
+	"hookd/internal/unitfile"
 	"os/user"
 	"strconv"
 	"strings"
@@ -69,4 +71,26 @@ func parseID(s string) (uint32, error) {
 		return 0, fmt.Errorf("%q is no id", s)
 	}
 	return uint32(id), nil
+}
+
+func (p *parser) user(v unitfile.Value) (*Account, bool) {
+	return p.account(v, "user", p.opt.Accounts.User)
+}
+
+func (p *parser) group(v unitfile.Value) (*Account, bool) {
+	return p.account(v, "group", p.opt.Accounts.Group)
+}
+
+// nobody is an id that no process can have (setresuid(2)).
+const nobody = 1<<32 - 1
+
+// account never falls back to anybody: an unknown user is a fault (failures: S12).
+func (p *parser) account(v unitfile.Value, what string, lookup func(string) (Account, error)) (*Account, bool) {
+	a, err := lookup(v.Text)
+	if err != nil {
+		p.at(v, 0, "", "unknown %s %s", what, events.Show(v.Text))
+		p.faults[len(p.faults)-1].Doubt = p.opt.Lenient
+		return &Account{Name: v.Text, ID: nobody}, p.opt.Lenient
+	}
+	return &a, true
 }

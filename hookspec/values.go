@@ -261,28 +261,6 @@ func (p *parser) directory(v unitfile.Value) (string, bool) {
 	return "", false
 }
 
-func (p *parser) user(v unitfile.Value) (*Account, bool) {
-	return p.account(v, "user", p.opt.Accounts.User)
-}
-
-func (p *parser) group(v unitfile.Value) (*Account, bool) {
-	return p.account(v, "group", p.opt.Accounts.Group)
-}
-
-// nobody is an id that no process can have (setresuid(2)).
-const nobody = 1<<32 - 1
-
-// account never falls back to anybody: an unknown user is a fault (failures: S12).
-func (p *parser) account(v unitfile.Value, what string, lookup func(string) (Account, error)) (*Account, bool) {
-	a, err := lookup(v.Text)
-	if err != nil {
-		p.at(v, 0, "", "unknown %s %s", what, events.Show(v.Text))
-		p.faults[len(p.faults)-1].Doubt = p.opt.Lenient
-		return &Account{Name: v.Text, ID: nobody}, p.opt.Lenient
-	}
-	return &a, true
-}
-
 func (p *parser) environment(v unitfile.Value) ([]Variable, bool) {
 	words, ok := p.split(v, unitfile.Split)
 	var vars []Variable

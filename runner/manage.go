@@ -2,6 +2,7 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -225,33 +226,15 @@ func (s *service) answer() {
 	}
 }
 
-// whyNot says why a wanted service does not run.
-func (s *service) whyNot() string {
-	switch {
-	case s.unmet != "":
-		return s.unmet
-	case s.told.Reason != "":
-		return s.told.Reason
-	}
-	text := "it failed: " + s.told.Result
-	if s.told.ExitStatus != nil {
-		text += fmt.Sprintf(", exit status %d", *s.told.ExitStatus)
-	}
-	if s.told.Signal != "" {
-		text += ", " + s.told.Signal
-	}
-	return text
-}
-
 // reply answers all who wait; those who wait for it to run hear why it does not.
 func (s *service) reply(why string) {
 	for _, a := range s.asked {
 		answer := reply{report: s.report()}
 		if a.up && why != "" {
-			answer.err = fmt.Errorf("%s", why)
+			answer.err = errors.New(why)
 		}
 		if a.up && why == "" && s.told.Phase.down() && s.want == nil {
-			answer.err = fmt.Errorf("it was stopped meanwhile")
+			answer.err = errors.New("it was stopped meanwhile")
 		}
 		select {
 		case a.answer <- answer:
@@ -259,83 +242,4 @@ func (s *service) reply(why string) {
 		}
 	}
 	s.asked = nil
-}
-
-// report describes a service as it stands.
-func (s *service) report() ServiceReport {
-	t := s.told
-	out := ServiceReport{Hook: s.id.Hook, Instance: events.Bytes(s.id.Instance), Phase: t.Phase, Wanted: s.want != nil, Result: t.Result,
-		ExitStatus: t.ExitStatus, Signal: t.Signal, Reason: t.Reason, Restarts: t.Restarts, PID: t.PID, Unit: t.Unit, Since: t.Since}
-	if s.hook != nil {
-		out.Description = s.hook.Description
-	}
-	out.Foreign = t.Phase.up() && !s.ours
-	switch {
-	case s.want == nil:
-	case s.unmet != "":
-		out.Missing = s.unmet
-	case s.want.spent:
-		out.Missing = "it ended, by itself or because somebody stopped it; hookctl start starts it again"
-		if t.Phase == Broken {
-			out.Missing = s.whyNot()
-		}
-	}
-	if s.want != nil {
-		out.Why = s.want.why
-	}
-	return out
-}
-
-// Services reports on every service there is and every hook that declares one, by name.
-func (r *Runner) Services(ctx context.Context) ([]ServiceReport, error) {
-	return ask(ctx, r, func() []ServiceReport {
-		out := []ServiceReport{}
-		for _, s := range r.listServices() {
-			report := s.report()
-			if s.want == nil {
-				report.Why = r.whyUnwanted(s)
-			}
-			out = append(out, report)
-		}
-		for _, h := range r.set.Services() {
-			if len(r.instancesOf(h.Name)) == 0 {
-				out = append(out, ServiceReport{Hook: h.Name, Description: h.Description, Phase: Inactive, Why: r.unwantedHook(h)})
-			}
-		}
-		slices.SortStableFunc(out, func(a, b ServiceReport) int { return compareText(a.Hook, b.Hook) })
-		return out
-	})
-}
-
-func compareText(a, b string) int {
-	switch {
-	case a < b:
-		return -1
-	case a > b:
-		return 1
-	}
-	return 0
-}
-
-func (r *Runner) whyUnwanted(s *service) string {
-	h := r.set.Hook(s.id.Hook)
-	switch {
-	case h == nil:
-		return "its hook is not in force any more"
-	case s.barred:
-		return "it was stopped (" + s.cause + "), and waits for its state to come anew"
-	case s.told.Phase.up() && !s.ours:
-		return "nothing here wants it; it was active before"
-	}
-	return r.unwantedHook(h)
-}
-
-func (r *Runner) unwantedHook(h *hookspec.Hook) string {
-	switch {
-	case len(h.While) > 0:
-		return r.notHeld(h)
-	case len(h.On) > 0:
-		return "no event of its On= has come"
-	}
-	return "it is started by hookctl start only"
 }

@@ -292,10 +292,3 @@ func (a *app) printFaults(c *cli.Context, faults hookspec.Faults) error {
 	fmt.Fprintf(a.err, "hookctl: %s, %s\n", count(hard, "fault"), count(len(faults)-hard, "doubt"))
 	return nil
 }
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}

@@ -89,3 +89,10 @@ func shown(list []events.Bytes) string {
 	}
 	return strings.Join(words, " ")
 }
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
