@@ -2,11 +2,14 @@ package networkd
 
 import (
 	"context"
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"net"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"time"
 	"unicode/utf16"
 
@@ -26,14 +29,18 @@ func (s *Source) events(ctx context.Context, all []said, asked func(string) bool
 		}
 	}
 	slices.Sort(about)
-	answers := s.status.ask(ctx, slices.Compact(about), now)
+	var answers map[int]fields
+	if s.files.running {
+		answers = s.status.ask(ctx, slices.Compact(about), now)
+	}
+	kernel := sync.OnceValue(addresses)
 	var out []events.Event
 	for _, e := range all {
 		if e.gone {
 			out = append(out, e.event(nil, nil))
 			continue
 		}
-		out = append(out, e.event(answers[e.index], func() []string { return addresses(e.index) }))
+		out = append(out, e.event(answers[e.index], func() []string { return kernel()[e.index] }))
 	}
 	return out
 }
@@ -61,20 +68,37 @@ func (e said) event(answer fields, kernel func() []string) events.Event {
 	return out
 }
 
-// addresses are those of an interface as the kernel has them.
-func addresses(index int) []string {
-	i, err := net.InterfaceByIndex(index)
+// addresses are those of all interfaces as the kernel has them, by index: one question however many interfaces there are
+// (rtnetlink(7), RTM_GETADDR).
+func addresses() map[int][]string {
+	out := map[int][]string{}
+	answer, err := syscall.NetlinkRIB(syscall.RTM_GETADDR, syscall.AF_UNSPEC)
 	if err != nil {
-		return nil
+		return out
 	}
-	list, _ := i.Addrs()
-	var out []string
-	for _, a := range list {
-		if n, ok := a.(*net.IPNet); ok {
-			out = append(out, n.IP.String())
+	messages, _ := syscall.ParseNetlinkMessage(answer)
+	for _, m := range messages {
+		if m.Header.Type != syscall.RTM_NEWADDR || len(m.Data) < syscall.SizeofIfAddrmsg {
+			continue
+		}
+		index := int(binary.NativeEndian.Uint32(m.Data[4:]))
+		if ip := ownAddress(m); ip != nil {
+			out[index] = append(out[index], ip.String())
 		}
 	}
 	return out
+}
+
+// ownAddress is the address of a message; on a point-to-point link IFA_ADDRESS is the far end's, and IFA_LOCAL ours.
+func ownAddress(m syscall.NetlinkMessage) net.IP {
+	attributes, _ := syscall.ParseNetlinkRouteAttr(&m)
+	var ip net.IP
+	for _, a := range attributes {
+		if a.Attr.Type == syscall.IFA_LOCAL || a.Attr.Type == syscall.IFA_ADDRESS && ip == nil {
+			ip = net.IP(a.Value)
+		}
+	}
+	return ip
 }
 
 // sorted splits addresses by family, without the host's own and those of the link, as networkd-dispatcher does.

@@ -10,6 +10,7 @@ package networkd
 import (
 	"context"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -93,9 +94,12 @@ func (s *Source) Run(ctx context.Context, submit func(events.Event) error) {
 	var files watch
 	defer files.set(ctx, "", nil)
 	for s.wait(ctx) {
-		for _, e := range s.look(ctx, time.Now()) {
-			if submit(e) != nil {
-				return
+		said, asked := s.look(time.Now())
+		for some := range slices.Chunk(said, askMany) { // what is known is told before more is asked
+			for _, e := range s.events(ctx, some, asked, time.Now()) {
+				if submit(e) != nil {
+					return
+				}
 			}
 		}
 		if s.live && s.Dir != "" {
@@ -142,9 +146,10 @@ func (w *watch) set(ctx context.Context, dir string, hint func()) {
 }
 
 // look takes in what was heard and lists what is to be told.
-func (s *Source) look(ctx context.Context, now time.Time) []events.Event {
+func (s *Source) look(now time.Time) (all []said, asked func(string) bool) {
 	s.mu.Lock()
-	heard, asked := s.heard, s.asked
+	heard := s.heard
+	asked = s.asked
 	s.heard = nil
 	s.mu.Unlock()
 	begins := asked != nil && !s.live
@@ -155,15 +160,15 @@ func (s *Source) look(ctx context.Context, now time.Time) []events.Event {
 	if !s.live {
 		s.pending = nil
 		s.forget()
-		return nil
+		return nil, nil
 	}
 	admin := s.files.read()
 	if begins {
 		s.quiet(admin)
 	}
-	said := s.tell(admin, now)
+	all = s.tell(admin, now)
 	s.save()
-	return s.events(ctx, said, asked, now)
+	return all, asked
 }
 
 // quiet takes the administrative states as told.

@@ -72,7 +72,8 @@ func (w *world) hear(index int, name, from, to string) {
 func (w *world) expect(want ...string) {
 	w.t.Helper()
 	var got []string
-	for _, e := range w.s.look(w.t.Context(), w.now) {
+	said, asked := w.s.look(w.now)
+	for _, e := range w.s.events(w.t.Context(), said, asked, w.now) {
 		get := func(key string) string { v, _ := e.Get(key); return v }
 		if e.Name != "networkd."+get("state") || e.Subject != "networkd/"+get("interface") {
 			w.t.Errorf("%s is about %s", e, e.Subject)

@@ -15,6 +15,7 @@ const (
 	askLimit = time.Second      // for one answer
 	askPause = 30 * time.Second // after one that did not come in time
 	askMany  = 64               // interfaces at a time
+	askTries = 16               // for so many interfaces; of the others the kernel says what there is
 	maxSaid  = 4 << 20          // bytes that are read of an answer
 )
 
@@ -25,25 +26,32 @@ type status struct {
 }
 
 // ask returns what networkctl says of interfaces, by index; nothing of one that it does not know. Interfaces go by index, as
-// names would be patterns. One that is gone fails the whole answer, and then each is asked about alone.
+// names would be patterns.
 func (s *status) ask(ctx context.Context, indexes []int, now time.Time) map[int]fields {
 	out := map[int]fields{}
 	for some := range slices.Chunk(indexes, askMany) {
-		if s.program == "" || now.Before(s.again) {
-			break
-		}
-		answer, ok := s.run(ctx, some)
-		for _, index := range some {
-			one := answer
-			if !ok && len(some) > 1 && !now.Before(s.again) {
-				one, _ = s.run(ctx, []int{index})
-			}
-			if f, there := one[index]; there {
-				out[index] = f
-			}
+		tries, before := askTries, len(out)
+		if s.halve(ctx, some, now, &tries, out); tries == 0 && len(out) == before { // it knows nothing: networkd does not run
+			s.again = time.Now().Add(askPause)
 		}
 	}
 	return out
+}
+
+// halve asks again about each half when the answer about all is not to be had: one interface that is gone fails it as a whole.
+func (s *status) halve(ctx context.Context, some []int, now time.Time, tries *int, out map[int]fields) {
+	if s.program == "" || *tries == 0 || len(some) == 0 || now.Before(s.again) {
+		return
+	}
+	*tries--
+	if answer, ok := s.run(ctx, some); ok {
+		for _, index := range some {
+			out[index] = answer[index]
+		}
+	} else if half := len(some) / 2; half > 0 {
+		s.halve(ctx, some[:half], now, tries, out)
+		s.halve(ctx, some[half:], now, tries, out)
+	}
 }
 
 // run runs networkctl once. False: what it wrote is not about all of them, or not to be believed.

@@ -1,9 +1,11 @@
 package networkd
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +134,37 @@ func TestAskHangs(t *testing.T) {
 	}
 	if s.ask(t.Context(), []int{3}, time.Now()); !s.again.After(time.Now()) {
 		t.Error("it is asked again at once")
+	}
+}
+
+// A networkctl that knows nobody is not asked about each interface.
+func TestAskNobody(t *testing.T) {
+	count := filepath.Join(t.TempDir(), "count")
+	s := fake(t, "echo >>"+count+"\nexit 1\n")
+	many := make([]int, 1000)
+	for i := range many {
+		many[i] = i + 1
+	}
+	if got := s.ask(t.Context(), many, time.Now()); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	if asked, _ := os.ReadFile(count); len(asked) != askTries {
+		t.Errorf("it was asked %d times", len(asked))
+	}
+}
+
+// The kernel's addresses are read at once for all interfaces.
+func TestAddresses(t *testing.T) {
+	lo, err := net.InterfaceByName("lo")
+	if err != nil {
+		t.Skip(err)
+	}
+	list, _ := lo.Addrs()
+	var want []string
+	for _, a := range list {
+		want = append(want, a.(*net.IPNet).IP.String())
+	}
+	if got := addresses()[lo.Index]; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
