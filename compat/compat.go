@@ -14,6 +14,14 @@ import (
 	"hookd/events"
 )
 
+// Where hookctl adopt makes what others look for.
+const (
+	// Records is the directory of the records: a file with the name of a system says that the system is adopted.
+	Records = "/etc/hookd/adopted"
+	// RunParts is found before /usr/bin/run-parts in the PATH of ifup(8) and of Debian's /etc/ppp/ip-up.
+	RunParts = "/usr/local/sbin/run-parts"
+)
+
 // System is one old system.
 type System struct {
 	Name   string // as hookctl adopt takes it

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode"
 
+	"hookd/compat"
 	"hookd/events"
 )
 
@@ -20,7 +21,7 @@ type Scripts struct {
 
 // AdoptedScripts are those of this host.
 func AdoptedScripts() Scripts {
-	return Scripts{"/etc/hookd/adopted/networkd-dispatcher", []string{"/etc/networkd-dispatcher", "/usr/lib/networkd-dispatcher"}}
+	return Scripts{compat.Records + "/" + scriptDialect, []string{"/etc/networkd-dispatcher", "/usr/lib/networkd-dispatcher"}}
 }
 
 // Watch lists the directories that tell when something has changed.

@@ -14,9 +14,6 @@ import (
 	"hookd/events"
 )
 
-// Records is the directory of the records. That there is one for a system says that the system is adopted.
-const Records = "/etc/hookd/adopted"
-
 // The ways of adoption.
 const (
 	ByPath  = "path"  // a run-parts(8) that is found first
@@ -31,11 +28,11 @@ type Record struct {
 	Changes []Change
 }
 
-func (h Host) recordPath(system string) string { return h.at(Records + "/" + system) }
+func (h Host) recordPath(system string) string { return h.at(compat.Records + "/" + system) }
 
 // Read reads the record of a system, nil when it is not adopted.
 func (h Host) Read(system string) (*Record, error) {
-	err := h.Inside(Records + "/" + system)
+	err := h.Inside(compat.Records + "/" + system)
 	var text []byte
 	if err == nil {
 		text, err = os.ReadFile(h.recordPath(system))
@@ -136,7 +133,7 @@ func quote(word string) string {
 
 // write puts a record on the disk before anything of it is done, so that an adoption that was cut off can be undone.
 func (h Host) write(r Record) error {
-	dir := h.at(Records)
+	dir := h.at(compat.Records)
 	err := os.MkdirAll(dir, 0o755)
 	if err == nil {
 		err = replace(filepath.Join(dir, r.System), r.String())

@@ -10,11 +10,8 @@ import (
 	"hookd/compat"
 )
 
-// The files of hookd itself.
-const (
-	runParts  = "/usr/local/sbin/run-parts" // before /usr/bin in the PATH of ifup(8) and of Debian's /etc/ppp/ip-up
-	ownScript = "hookd"                     // run-parts(8), NetworkManager, systemd and dhclient-script(8) all take that name
-)
+// ownScript is our link in a directory: run-parts(8), NetworkManager, systemd and dhclient-script(8) all take that name.
+const ownScript = "hookd"
 
 // shims are where hookshim(8) may be: of a package, or of make install.
 var shims = [...]string{"/usr/lib/hookd/hookshim", "/usr/local/lib/hookd/hookshim"}
@@ -130,7 +127,7 @@ func (h Host) changes(s compat.System, f flavor, by, shim string) []Change {
 		return []Change{{Stop, f.unit, ""}, {Mask, f.unit, ""}}
 	}
 	if by == ByPath {
-		return append(h.parents(runParts), Change{Link, runParts, shim})
+		return append(h.parents(compat.RunParts), Change{Link, compat.RunParts, shim})
 	}
 	var out []Change
 	for _, dir := range f.dirs {

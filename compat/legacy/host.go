@@ -25,11 +25,11 @@ type host struct {
 func newHost(root string) *host {
 	h := &host{root: strings.TrimRight(root, "/"), adopted: map[string]bool{}, known: map[string]bool{}}
 	for _, s := range compat.Systems() {
-		if fi, err := os.Lstat(h.real("/etc/hookd/adopted/" + s.Name)); err == nil && fi.Mode().IsRegular() {
+		if fi, err := os.Lstat(h.real(compat.Records + "/" + s.Name)); err == nil && fi.Mode().IsRegular() {
 			h.adopted[s.Name] = true
 		}
 	}
-	h.shimmed = path.Base(h.resolve("/usr/local/sbin/run-parts")) == "hookshim"
+	h.shimmed = path.Base(h.resolve(compat.RunParts)) == "hookshim"
 	return h
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"hookd/compat"
 	"hookd/internal/control"
 	"hookd/internal/nstest"
 )
@@ -249,8 +250,8 @@ func TestNotCoordinated(t *testing.T) {
 
 // Under the name run-parts we are our own one where no link has put us in front of the real one, which test/oldworld has.
 func TestOwnRunParts(t *testing.T) {
-	if _, err := os.Lstat(ourLink); err == nil {
-		t.Skipf("there is %s", ourLink)
+	if _, err := os.Lstat(compat.RunParts); err == nil {
+		t.Skipf("there is %s", compat.RunParts)
 	}
 	w := newWorld(t, nil)
 	w.write("d/b", script("readlink /proc/$PPID/exe"))

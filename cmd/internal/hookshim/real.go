@@ -5,17 +5,16 @@ import (
 	"path/filepath"
 
 	"golang.org/x/sys/unix"
+
+	"hookd/compat"
 )
 
-// The link by which we are found before run-parts(8), and that one.
-const (
-	ourLink      = "/usr/local/sbin/run-parts"
-	realRunParts = "/usr/bin/run-parts"
-)
+// realRunParts is what compat.RunParts is found before.
+const realRunParts = "/usr/bin/run-parts"
 
 // executeReal becomes the real run-parts where we stand in front of it. It returns where we do not, or there is none.
 func (p place) executeReal(called []string) {
-	target, err := os.Readlink(filepath.Join("/", p.root, ourLink))
+	target, err := os.Readlink(filepath.Join("/", p.root, compat.RunParts))
 	if err != nil || base(target) != "hookshim" || sameProgram(realRunParts) {
 		return
 	}
@@ -26,7 +25,7 @@ func (p place) executeReal(called []string) {
 // tells.
 func sameProgram(path string) bool {
 	there, err := os.Stat(path)
-	for _, ours := range []string{"/proc/self/exe", ourLink} {
+	for _, ours := range []string{"/proc/self/exe", compat.RunParts} {
 		if self, gone := os.Stat(ours); err == nil && gone == nil && os.SameFile(there, self) {
 			return true
 		}
