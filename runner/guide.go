@@ -11,8 +11,8 @@ import (
 )
 
 // What old systems report. Where who reports runs old scripts between the hooks, the run is guided: the hooks of a step begin
-// when they are let. Of that nothing is written down: a later hookd carries such a run on without a guide, because who guides
-// it has lost hookd and goes on with the scripts alone. So no hook is lost, and only the order is.
+// when they are let. A later hookd cancels what it finds of such a run and has not begun, because who guides it has lost hookd,
+// knows what was never let begin, and runs that itself when its turn comes (SubmitRest).
 
 // guide is how far a guided run is let.
 type guide struct {
@@ -28,10 +28,12 @@ type query struct {
 	answer chan Stepped // holds the one that comes
 }
 
-// Stepped is what has become of the hooks of a step, and which hook's Failure=abort has ended the run.
+// Stepped is what has become of the hooks of a step, and which hook's Failure=abort has ended the run. Those that are left do not
+// begin any more, for want of a hookd.
 type Stepped struct {
 	Jobs    []JobReport
 	Aborted string
+	Left    []string
 }
 
 // guidedKept is how many guided runs are kept that are over, so that who guides them learns so.
@@ -40,19 +42,32 @@ const guidedKept = 64
 // errGuide is why the rest of a guided run is given up.
 const errGuide = "who runs the scripts between the hooks has gone"
 
+// errBetween is why a later hookd runs nothing of a guided run.
+const errBetween = "hookd went away between the scripts"
+
 // ErrNotGuided is returned to who lets begin what is not there.
 var ErrNotGuided = errors.New("there is no such step of a guided run")
 
 // SubmitReport hands over what an old system reports, and waits as SubmitWait does. With scripts, which the caller runs, no
 // hook begins before Proceed lets it, and what has not begun when the caller goes away is given up.
 func (r *Runner) SubmitReport(ctx context.Context, e events.Event, scripts []string, each func(Progress) error) error {
+	return r.submitReport(ctx, e, entry{wait: true, report: true, scripts: scripts}, each)
+}
+
+// SubmitRest is SubmitReport for what is left of a guided run of a hookd that has gone. The hooks in past do not run: their
+// results are known, or are Interrupted, and then end nothing. Hooks that are in none of the steps do not run either.
+func (r *Runner) SubmitRest(ctx context.Context, e events.Event, steps []hookspec.Step, past []JobReport, each func(Progress) error) error {
+	return r.submitReport(ctx, e, entry{wait: true, report: true, steps: steps, past: past}, each)
+}
+
+func (r *Runner) submitReport(ctx context.Context, e events.Event, in entry, each func(Progress) error) error {
 	// the owner answers soon; to go away before would be to leave a run without its guide
-	run, err := ask(context.WithoutCancel(ctx), r, func() *run { return r.arrive(e, entry{wait: true, report: true, scripts: scripts}) })
+	run, err := ask(context.WithoutCancel(ctx), r, func() *run { return r.arrive(e, in) })
 	if err != nil {
 		return err
 	}
 	err = r.relay(ctx, run, each)
-	if err != nil && len(scripts) > 0 {
+	if err != nil && in.guided() {
 		r.send(context.WithoutCancel(ctx), func() {
 			run.giveUp(Canceled, errGuide)
 			r.wake(run)
@@ -66,13 +81,20 @@ func (r *Runner) guided(run *run, plan hookspec.Plan, in entry) []hookspec.Step 
 	if !in.report {
 		return nil
 	}
-	steps := r.set.Steps(plan, in.scripts)
-	if len(in.scripts) == 0 {
+	steps := in.steps
+	if steps == nil {
+		steps = r.set.Steps(plan, in.scripts)
+	}
+	if !in.guided() {
 		return steps
 	}
+	run.guided = true
 	run.guide = &guide{steps: len(steps), step: make([]int, len(run.jobs)), let: -1}
 	for i, j := range run.jobs {
 		run.guide.step[i] = slices.IndexFunc(steps, func(s hookspec.Step) bool { return slices.Contains(s.Hooks, j.Hook.Name) })
+		if in.steps != nil {
+			run.passOver(i, in.past)
+		}
 	}
 	gone := slices.IndexFunc(r.guides, isClosed)
 	if r.guides = append(r.guides, run); len(r.guides) > guidedKept && gone >= 0 {
@@ -81,13 +103,30 @@ func (r *Runner) guided(run *run, plan hookspec.Plan, in entry) []hookspec.Step 
 	return steps
 }
 
+// passOver ends a job that another hookd has had, or nobody has asked for.
+func (r *run) passOver(i int, past []JobReport) {
+	j := &r.jobs[i]
+	at := slices.IndexFunc(past, func(p JobReport) bool { return p.Hook == j.Hook.Name })
+	switch {
+	case at >= 0 && past[at].Result == Interrupted:
+		j.state, j.report = over, past[at]
+	case at >= 0:
+		r.end(i, past[at])
+	case r.guide.step[i] < 0:
+		r.end(i, JobReport{Result: Skipped, Reason: "it was not there when the run began"})
+	}
+}
+
 // Proceed lets the hooks of a step of a guided run begin, and those of the steps before it, and waits until they are over. With
-// a reason to stop nothing of the run begins any more.
+// a reason to stop nothing of the run begins any more. With ErrNotGuided nothing of the step has begun or ever will.
 func (r *Runner) Proceed(ctx context.Context, id string, step int, stop string) (Stepped, error) {
 	answer := make(chan Stepped, 1)
-	err, sent := ask(ctx, r, func() error { return r.proceed(id, step, stop, answer) })
-	if err != nil || sent != nil {
-		return Stepped{}, errors.Join(err, sent)
+	refused, err := ask(ctx, r, func() error { return r.proceed(id, step, stop, answer) })
+	switch {
+	case err == ErrStopped: // its owner never got that
+		return Stepped{}, fmt.Errorf("%w: %w", ErrNotGuided, err)
+	case err != nil || refused != nil:
+		return Stepped{}, errors.Join(err, refused)
 	}
 	return receive(ctx, r, answer)
 }
@@ -138,17 +177,34 @@ func (r *run) answer() {
 		return
 	}
 	r.guide.asked = slices.DeleteFunc(r.guide.asked, func(q query) bool {
-		out := Stepped{Jobs: []JobReport{}, Aborted: r.aborted}
-		for i, j := range r.jobs {
-			switch {
-			case r.guide.step[i] != q.step:
-			case j.state != over:
-				return false
-			default:
-				out.Jobs = append(out.Jobs, j.report)
-			}
+		out := r.stepped(q.step)
+		if len(out.Left) == 0 {
+			q.answer <- out
 		}
-		q.answer <- out
-		return true
+		return len(out.Left) == 0
 	})
+}
+
+// stepped is how far the hooks of a step are.
+func (r *run) stepped(step int) Stepped {
+	out := Stepped{Jobs: []JobReport{}, Aborted: r.aborted}
+	for i, j := range r.jobs {
+		switch {
+		case r.guide.step[i] != step:
+		case j.state != over:
+			out.Left = append(out.Left, j.Hook.Name)
+		default:
+			out.Jobs = append(out.Jobs, j.report)
+		}
+	}
+	return out
+}
+
+// releaseGuides tells those who wait for steps, when no job runs or begins any more, what is left for them.
+func (r *Runner) releaseGuides() {
+	for _, run := range r.guides {
+		for _, q := range run.guide.asked {
+			q.answer <- run.stepped(q.step)
+		}
+	}
 }

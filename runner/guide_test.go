@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"hookd/hookspec"
 )
 
@@ -56,6 +58,9 @@ func (s *shim) let(step int, stop string) string {
 	}
 	if out.Aborted != "" {
 		words = append(words, "aborted by "+out.Aborted)
+	}
+	if len(out.Left) > 0 {
+		words = append(words, fmt.Sprintf("left %v", out.Left))
 	}
 	return strings.Join(words, ", ")
 }
@@ -181,32 +186,53 @@ func TestGuidedKept(t *testing.T) {
 	})
 }
 
-// A hookd that ends leaves what is reported to the next one, and tells who lets it begin.
+// A hookd that ends tells its guide what of a step is left, and the next one begins nothing of it (B1).
 func TestGuidedStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &paper{}
-		th := openWith(t, script{"a": {takes: time.Second}}, Options{Journal: p}, "a: On=ifupdown.up", "c: On=ifupdown.up; After=a")
+		hooks := []string{"a: On=ifupdown.up", "c: On=ifupdown.up; After=a; After=legacy:b", "d: On=ifupdown.up; After=a; Before=legacy:b"}
+		th := openWith(t, script{"a": {takes: time.Second}}, Options{Journal: p}, hooks...)
 		s := th.report(t, "ifupdown.up interface=eth0", "b")
 		let := make(chan string, 2)
+		go func() { let <- s.let(0, "") }()
+		synctest.Wait()
 		go func() { let <- s.let(2, "") }()
 		synctest.Wait()
 		th.stop()
 		<-s.over
-		if got := <-let; !errors.Is(s.err, ErrStopped) || got != ErrStopped.Error() {
-			t.Errorf("%v, %s", s.err, got)
+		first, second := <-let, <-let
+		if first != "a done, left [d]" {
+			first, second = second, first
 		}
-		next := openWith(t, nil, Options{Journal: &paper{}, Saved: Restore(p.read(t, len(p.lines)))}, "a: On=ifupdown.up", "c: On=ifupdown.up; After=a")
-		next.expect(t, "+c ifupdown/eth0 -c ifupdown/eth0")
+		if !errors.Is(s.err, ErrStopped) || first != "a done, left [d]" || second != "left [c]" {
+			t.Errorf("%v, %s, %s", s.err, first, second)
+		}
+		if got := s.let(2, ""); got != ErrNotGuided.Error()+": "+ErrStopped.Error() {
+			t.Error(got)
+		}
+		next := openWith(t, nil, Options{Journal: &paper{}, Saved: Restore(p.read(t, len(p.lines)))}, hooks...)
+		synctest.Wait()
+		next.expect(t, "")
+		if got := results(next.runs[0]); got != "a done \nc canceled "+errBetween+"\nd canceled "+errBetween {
+			t.Error(got)
+		}
 	})
 }
 
-// hookd dies after any line of the journal of a guided run. The next one carries it on without a guide: each hook runs once, but
-// for those that had begun.
+// hookd dies after any line of the journal of a guided run, or after one that was written
+// anew. Nobody carries it on: what had begun is interrupted, Retry= or not, and the rest is canceled (B1).
 func TestGuidedEveryLine(t *testing.T) {
-	hooks := []string{"a: On=ifupdown.up", "c: On=ifupdown.up", "e: On=ifupdown.up; Requires=c"}
+	hooks := []string{"a: On=ifupdown.up; Retry=2", "c: On=ifupdown.up; Failure=abort", "e: On=ifupdown.up; Requires=c"}
+	for _, rewritten := range []bool{false, true} {
+		t.Run(fmt.Sprintf("rewritten %v", rewritten), func(t *testing.T) { guidedEveryLine(t, hooks, rewritten) })
+	}
+}
+
+func guidedEveryLine(t *testing.T, hooks []string, rewritten bool) {
 	first := &paper{}
 	synctest.Test(t, func(t *testing.T) {
 		th := openWith(t, nil, Options{Journal: first}, hooks...)
+		first.long.Store(rewritten) // what is told next is told in a journal that begins anew
 		s := th.report(t, "ifupdown.up interface=eth0", "b", "d")
 		for _, step := range []int{0, 2, 4} {
 			s.let(step, "")
@@ -225,16 +251,33 @@ func TestGuidedEveryLine(t *testing.T) {
 				return // it was never told
 			}
 			told++
+			var want []string
 			for _, hook := range []string{"a", "c", "e"} {
-				runs := th.noted("+" + hook + " ifupdown/eth0")
-				lost := hook == "e" && has(recordStart, "c") && !has(recordEnd, "c") // c is interrupted
-				if want := !has(recordStart, hook) && !lost; runs != want {
-					t.Errorf("after line %d %s runs: %v", n, hook, runs)
+				switch {
+				case has(recordEnd, hook):
+					want = append(want, hook+" done ")
+				case has(recordStart, hook):
+					want = append(want, hook+" interrupted hookd was killed while it ran")
+				default:
+					want = append(want, hook+" canceled "+errBetween)
 				}
+				if th.noted("+" + hook + " ifupdown/eth0") {
+					t.Errorf("after line %d %s runs", n, hook)
+				}
+			}
+			if has(recordOver, "") {
+				want = nil
+			}
+			var got []string
+			for _, r := range th.runs {
+				got = append(got, results(r))
+			}
+			if diff := cmp.Diff(strings.Join(want, "\n"), strings.Join(got, "\n")); diff != "" {
+				t.Errorf("after line %d (-want +got):\n%s", n, diff)
 			}
 		})
 	}
-	if told < 7 {
+	if told < 5 {
 		t.Errorf("only %d lines tell of the run", told)
 	}
 }
@@ -254,4 +297,44 @@ func TestGuidedHoldsNothing(t *testing.T) {
 		}
 		th.expect(t, "+c all -c all +c all -c all")
 	})
+}
+
+// What is left of a guided run that has lost its hookd goes on elsewhere, in its own order: what another one has had does not run,
+// and counts for what requires it; what nobody knows of ends nothing (B1).
+func TestGuidedRest(t *testing.T) {
+	hooks := []string{"a: On=ifupdown.up; Failure=abort", "c: On=ifupdown.up; Requires=a", "e: On=ifupdown.up; Requires=c", "g: On=ifupdown.up", "new: On=ifupdown.up"}
+	steps := []hookspec.Step{{Hooks: []string{"a"}}, {Script: "b"}, {Hooks: []string{"e", "c"}}, {Script: "d"}, {Hooks: []string{"g", "gone"}}}
+	for _, test := range []struct {
+		past JobReport
+		want []string
+	}{
+		{JobReport{Hook: "a", Result: Done}, []string{"c done, e done", "g done"}},
+		{JobReport{Hook: "a", Result: Interrupted}, []string{"c skipped, e skipped", "g done"}},
+		{JobReport{Hook: "a", Result: Failed}, []string{"c skipped, e skipped, aborted by a", "g skipped, aborted by a"}},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			th := open(t, nil, false, hooks...)
+			s := &shim{t: t, th: th, over: make(chan struct{})}
+			go func() {
+				defer close(s.over)
+				s.err = th.runner.SubmitRest(t.Context(), eventOf(t, "ifupdown.up interface=eth0"), steps, []JobReport{test.past}, func(p Progress) error {
+					if s.ended = p.Ended; p.Job == nil && p.Ended == nil {
+						s.run = p.Run
+					}
+					return nil
+				})
+			}()
+			synctest.Wait()
+			th.expect(t, "")
+			for i, step := range []int{2, 4} {
+				if got := s.let(step, ""); got != test.want[i] {
+					t.Errorf("after %s, step %d: %s, want %s", test.past.Result, step, got, test.want[i])
+				}
+			}
+			<-s.over
+			if th.noted("+a ifupdown/eth0") || th.noted("+new ifupdown/eth0") || s.err != nil {
+				t.Errorf("%v, %v", th.log, s.err)
+			}
+		})
+	}
 }

@@ -20,13 +20,18 @@ func (r *Runner) arrive(e events.Event, in entry) *run {
 
 // entry is how a run comes in.
 type entry struct {
-	wait    bool      // somebody waits for it
-	report  bool      // an old system reports the event: its run is wanted whoever waits
-	scripts []string  // that who reports runs between the hooks
-	late    string    // why the event is no news: one of the Late words
-	drop    []holdKey // what held it back
-	records []Record  // what is to be written before its own
+	wait    bool            // somebody waits for it
+	report  bool            // an old system reports the event: its run is wanted whoever waits
+	scripts []string        // that who reports runs between the hooks
+	steps   []hookspec.Step // of what is left of another hookd's run
+	past    []JobReport     // of hooks of that run that are not left
+	late    string          // why the event is no news: one of the Late words
+	drop    []holdKey       // what held it back
+	records []Record        // what is to be written before its own
 }
+
+// guided says whether hooks begin only when they are let.
+func (e entry) guided() bool { return len(e.scripts)+len(e.steps) > 0 }
 
 // enter lets a run in: what is let through now is queued, after it was written down. Who waits has a channel that holds all
 // that can come.
@@ -67,7 +72,7 @@ func hooksOf(jobs []hookspec.Job) []string {
 // accept notes an event and what will run for it.
 func (r *Runner) accept(run *run, in entry) {
 	e := run.event
-	record := Record{Kind: recordRun, Event: &e, Run: run.id, Wait: run.waits, Drop: in.drop}
+	record := Record{Kind: recordRun, Event: &e, Run: run.id, Wait: run.waits, Guided: run.guided, Drop: in.drop}
 	if in.late == "" && r.told.Put(e) {
 		record.Kind = recordEvent
 		r.changed(e)

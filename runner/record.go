@@ -7,8 +7,8 @@ import (
 )
 
 // Record is one line of the journal: what the next hookd of this boot has to know when this one is gone. The events of
-// sources in it make the state that hooks know; a run that is not over is carried on, its jobs that have begun and not
-// ended are interrupted.
+// sources in it make the state that hooks know; a run that is not over is carried on unless it was guided, its jobs that have begun and
+// not ended are interrupted.
 type Record struct {
 	Kind   string        `json:"kind"`
 	Event  *events.Event `json:"event,omitempty"`
@@ -18,7 +18,8 @@ type Record struct {
 	Drop   []holdKey     `json:"drop,omitempty"`  // holds that end with this record
 	Hold   *holdKey      `json:"hold,omitempty"`
 	Hook   string        `json:"hook,omitempty"`
-	Wait   bool          `json:"wait,omitempty"` // somebody waits for the run, and does not any more when it is resumed
+	Wait   bool          `json:"wait,omitempty"`   // somebody waits for the run, and does not any more when it is resumed
+	Guided bool          `json:"guided,omitempty"` // scripts run between its hooks, and go on without them
 	Report *JobReport    `json:"report,omitempty"`
 	Time   *time.Time    `json:"time,omitempty"` // of a start
 
@@ -62,6 +63,7 @@ type savedRun struct {
 	id      string
 	event   events.Event
 	wait    bool
+	guided  bool
 	hooks   []string
 	begun   map[string]int // how often
 	at      map[string]time.Time
@@ -99,7 +101,7 @@ func (s *Saved) take(r Record) {
 			s.Told.Put(*r.Event)
 		}
 		if len(r.Hooks) > 0 {
-			s.runs = append(s.runs, &savedRun{r.Run, *r.Event, r.Wait, r.Hooks, map[string]int{}, map[string]time.Time{}, map[string]*JobReport{}})
+			s.runs = append(s.runs, &savedRun{r.Run, *r.Event, r.Wait, r.Guided, r.Hooks, map[string]int{}, map[string]time.Time{}, map[string]*JobReport{}})
 		}
 	default:
 		s.progress(r)
@@ -179,7 +181,7 @@ func (h hold) record(key holdKey) Record {
 }
 
 func (r *run) records() []Record {
-	begin := Record{Kind: recordRun, Event: &r.event, Run: r.id, Wait: r.waits}
+	begin := Record{Kind: recordRun, Event: &r.event, Run: r.id, Wait: r.waits, Guided: r.guided}
 	var out []Record
 	for _, j := range r.jobs {
 		begin.Hooks = append(begin.Hooks, j.Hook.Name)

@@ -63,9 +63,10 @@ func (r *Runner) forget() {
 	}
 }
 
-// resumeRun queues what a run had not come to. Of its hooks those that are not in force any more are told as skipped.
+// resumeRun queues what a run had not come to, of a guided one only what had begun. Of its hooks those that are not in force any more are told as skipped.
 func (r *Runner) resumeRun(s *savedRun) {
 	run := newRun(s.id, r.set.PlanFor(s.event, s.hooks))
+	run.guided = s.guided
 	for _, name := range s.hooks {
 		if !slices.ContainsFunc(run.jobs, func(j job) bool { return j.Hook.Name == name }) {
 			run.jobs = append(run.jobs, goneJob(name, s.reports[name], s.begun[name] > 0))
@@ -79,7 +80,9 @@ func (r *Runner) resumeRun(s *savedRun) {
 		case report != nil:
 			j.state, j.report = over, *report
 		case begun:
-			j.lost, j.tries, j.began = true, s.begun[j.Hook.Name], s.at[j.Hook.Name]
+			j.lost, j.left, j.tries, j.began = true, s.guided, s.begun[j.Hook.Name], s.at[j.Hook.Name]
+		case s.guided:
+			run.end(i, JobReport{Result: Canceled, Reason: errBetween})
 		case s.wait:
 			run.end(i, JobReport{Result: Canceled, Reason: "hookd was killed, and who waited for it with it"})
 		}

@@ -80,6 +80,7 @@ type job struct {
 	state    state
 	tries    int
 	lost     bool                    // an earlier hookd began it, and was killed before it ended
+	left     bool                    // and nobody waits for it to run again: its guide has gone on without it
 	began    time.Time               // then
 	replaced error                   // why it is ended while it runs
 	cancel   context.CancelCauseFunc // of a job that is started
@@ -105,6 +106,7 @@ type run struct {
 	waits    bool          // it is for who waits, and is given up with them
 	nested   bool          // a job of ours waits for it, and so it for nothing that might wait for that job
 	guide    *guide        // nil: all of it may begin
+	guided   bool          // it has a guide, or had one that an earlier hookd has left alone
 }
 
 func newRun(id string, plan hookspec.Plan) *run {
@@ -208,7 +210,9 @@ func failure(result Result) bool {
 }
 
 // runsAgain says of a lost job whether it has a try left, and is still wanted.
-func (j *job) runsAgain() bool { return again(Failed, j.tries, j.Hook.Retry) && j.replaced == nil }
+func (j *job) runsAgain() bool {
+	return again(Failed, j.tries, j.Hook.Retry) && j.replaced == nil && !j.left
+}
 
 // attempt executes a job. What an earlier hookd had begun is ended first, and begun anew only with Retry=.
 func (j *job) attempt(ctx context.Context, exec Executor, facts hookspec.Facts, t Task) JobReport {

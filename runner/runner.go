@@ -207,6 +207,7 @@ func (r *Runner) stop(cancel func()) {
 			f()
 			r.work()
 		default:
+			r.releaseGuides()
 			return
 		}
 	}

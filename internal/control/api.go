@@ -21,8 +21,8 @@ const (
 	MethodManage   = "io.hookd.Manage"   // ManageRequest → ServicesReply, when what was asked for has come about
 	MethodFlush    = "io.hookd.Flush"    // nothing → Flushed
 
-	// What a shim says. It greets first: until it has the answer it may go away and run oneshots itself, after it has sent the
-	// report it never does.
+	// What a shim says. It greets first: until it has the answer it may go away and run oneshots itself. After it has sent the
+	// report it never runs what may have begun.
 	MethodHello   = "io.hookd.Hello"   // nothing → Hello
 	MethodReport  = "io.hookd.Report"  // ReportRequest → ReportReply, again and again
 	MethodProceed = "io.hookd.Proceed" // ProceedRequest → ProceedReply, when what it lets begin is over
@@ -36,7 +36,7 @@ type Hello struct {
 
 // ReportRequest is an event that an old system tells of, and the scripts that the caller itself runs for it, in the order in
 // which the old system would run them. Where there are scripts, hooks begin only when Proceed lets them, and what has not
-// begun when the caller goes away is canceled.
+// begun when the caller, or hookd, goes away is canceled.
 type ReportRequest struct {
 	Event      string         `json:"event"`
 	Parameters []EmitParam    `json:"parameters"`
@@ -68,10 +68,12 @@ type ScriptsRequest struct {
 	Jobs       []runner.JobReport `json:"jobs"`
 }
 
-// ProceedReply has the hooks of the step, and the one whose Failure=abort has ended the run.
+// ProceedReply has the hooks of the step, and the one whose Failure=abort has ended the run. Those that are left do not begin any
+// more, because hookd ends. The error is ErrRequest, too, when a hookd does not know the run: nothing of the step has begun then.
 type ProceedReply struct {
 	Jobs    []runner.JobReport `json:"jobs"`
 	Aborted string             `json:"aborted,omitempty"`
+	Left    []string           `json:"left,omitempty"`
 }
 
 // Status says how hookd is.

@@ -52,7 +52,7 @@ func (d *daemon) proceed(ctx context.Context, r *control.Request) (any, error) {
 	if errors.Is(err, runner.ErrNotGuided) {
 		err = control.Errorf(control.ErrRequest, "%s", err)
 	}
-	return control.ProceedReply{Jobs: out.Jobs, Aborted: out.Aborted}, err
+	return control.ProceedReply{Jobs: out.Jobs, Aborted: out.Aborted, Left: out.Left}, err
 }
 
 // scripts takes in what has become of scripts that the caller has run: a run like any other, that nobody here has carried out.
