@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -25,8 +26,11 @@ type coordinator struct {
 	*shim
 	event   events.Event
 	engine  *runparts.Runner
-	scripts []runparts.Script // those that have not had their turn
-	ran     []runner.JobReport
+	scripts []runparts.Script  // those that have not had their turn
+	order   []hookspec.Step    // of scripts and hooks; nil until somebody has told it
+	at      int                // the step whose turn it is
+	past    []runner.JobReport // of hooks that are not to run any more
+	ran     []runner.JobReport // scripts
 	vetoed  bool
 	reached bool // hookd has answered
 }
@@ -109,65 +113,96 @@ func (c *coordinator) withHooks(ctx context.Context) {
 	if c.reached = err == nil; c.reached {
 		r := c.remote(ctx, c.event, conn)
 		defer r.leave()
-		if err = c.walk(r); !errors.Is(err, control.ErrUnasked) {
+		if err = c.walk(r); err == nil {
 			return
 		}
+		r.leave()
 	}
-	c.alone(err)
-	h, e := c.here(ctx, c.event)
+	if c.order == nil {
+		c.alone(err)
+	} else {
+		c.say("the other oneshots run here: %s", err)
+	}
+	h, e := c.here(ctx, c.event, c.isLeft())
 	if h == nil {
 		c.rest()
 		return
 	}
-	o := &own{here: h, event: e, ctx: ctx}
+	o := &own{here: h, event: e, ctx: ctx, steps: c.order, past: c.past}
 	defer o.leave()
-	c.walk(o)
+	if err := c.walk(o); err != nil {
+		c.say("no other hook runs: %s", err)
+		c.rest()
+	}
 }
 
-// walk takes the steps in their order. It has done nothing when hookd was not asked.
+// walk takes the steps in their order, from where another guide has left them. With an error none of the others has begun, or ever
+// will.
 func (c *coordinator) walk(g guide) error {
 	steps, err := g.begin(names(c.scripts))
 	switch {
-	case errors.Is(err, control.ErrUnasked):
-		return err
 	case err != nil:
-		c.forsake(g, err)
+		return err
 	case len(steps) == 0: // hookd need not hear what becomes of the scripts
 		g.leave()
 		c.rest()
-	default:
-		c.steps(g, steps)
+		return nil
+	}
+	for c.order = steps; c.at < len(c.order); c.at++ {
+		if good, err := c.step(g); !good || err != nil {
+			return err
+		}
 	}
 	return nil
 }
 
-// forsake goes on without hooks.
-func (c *coordinator) forsake(g guide, why error) {
-	c.lost(c.event, why)
-	g.leave()
-	c.rest()
+// step takes one. It is not good when it is the last one.
+func (c *coordinator) step(g guide) (good bool, err error) {
+	step := c.order[c.at]
+	if len(step.Hooks) == 0 {
+		script, good := c.next()
+		if !good {
+			g.proceed(c.at, events.Show(script.Name)+" failed")
+		}
+		return good, nil
+	}
+	reply, err := g.proceed(c.at, "")
+	if errors.Is(err, errUnbegun) {
+		return true, err
+	}
+	for _, j := range reply.Jobs {
+		c.job(j)
+	}
+	c.past = append(c.past, reply.Jobs...)
+	if c.vetoed = c.status(c.event, reply.Aborted != "") != 0; c.vetoed {
+		return false, nil
+	}
+	if len(reply.Left) > 0 {
+		return true, errLeft
+	}
+	if err != nil {
+		c.unknown(err)
+	}
+	return true, nil
 }
 
-func (c *coordinator) steps(g guide, steps []hookspec.Step) {
-	for i, step := range steps {
-		if len(step.Hooks) == 0 {
-			if script, good := c.next(); !good {
-				g.proceed(i, events.Show(script.Name)+" failed")
-				return
-			}
-			continue
-		}
-		reply, err := g.proceed(i, "")
-		for _, j := range reply.Jobs {
-			c.job(j)
-		}
-		if err != nil {
-			c.forsake(g, err)
-			return
-		}
-		if c.vetoed = c.status(c.event, reply.Aborted != "") != 0; c.vetoed {
-			return
-		}
+// unknown notes that nobody will tell what became of the hooks of a step. They may have run, so they never run again, and they stop
+// nothing: an interface that stays down for a hook that was well is worse than one that is up as without the hook.
+func (c *coordinator) unknown(why error) {
+	c.lost(c.event, c.order[c.at].Hooks, why)
+	for _, name := range c.order[c.at].Hooks {
+		c.past = append(c.past, runner.JobReport{Hook: name, Result: runner.Interrupted})
+	}
+}
+
+// isLeft says which hooks are to run here: all when nobody has told their order yet.
+func (c *coordinator) isLeft() func(hook string) bool {
+	if c.order == nil {
+		return nil
+	}
+	return func(hook string) bool {
+		return slices.ContainsFunc(c.order[c.at:], func(s hookspec.Step) bool { return slices.Contains(s.Hooks, hook) }) &&
+			!slices.ContainsFunc(c.past, func(j runner.JobReport) bool { return j.Hook == hook })
 	}
 }
 

@@ -164,7 +164,7 @@ func TestFaultsOfOurs(t *testing.T) {
 	scripts := map[string]string{"a": script("echo A >>DIR/ran"), "b": script("echo B >>DIR/ran")}
 	const hello = `{"parameters":{"version":"x"}}`
 	const begun = `{"continues":true,"parameters":{"run":"r","steps":[{"script":"a"},{"hooks":["h"]},{"script":"b"}]}}`
-	lost := "hookshim: what became of the hooks of ifupdown.up is in hookctl history: "
+	lost, here := "hookshim: what became of h of ifupdown.up is in hookctl history: ", "hookshim: the oneshots run here: "
 	for name, test := range map[string]struct {
 		prepare func(w *world)
 		env     string
@@ -174,7 +174,7 @@ func TestFaultsOfOurs(t *testing.T) {
 			err: "hookshim: no hook runs: cannot read the record DIR/etc/hookd/adopted/ifupdown: line 1: \"nonsense here\" is no change\n"},
 		"faults in all hooks":   {prepare: func(w *world) { w.write("hooks/x.hook", "[Hook]\nOn=nosuch\n"); w.write("hooks/y.hook", "junk") }, err: "hookshim: faults in the hook files: 3 (hookctl check)\n"},
 		"hooks that are a file": {prepare: func(w *world) { w.must(os.Remove(w.path("hooks"))); w.write("hooks", "") }, err: "hookshim: faults in the hook files: 1 (hookctl check)\n"},
-		"nonsense":              {prepare: func(w *world) { w.fake(func(c *fakeClient) { c.heard(); c.answer(hello); c.heard(); c.answer("[") }) }, err: lost + "cannot read the answer of hookd at DIR/state/control.sock: unexpected end of JSON input\n"},
+		"nonsense":              {prepare: func(w *world) { w.fake(func(c *fakeClient) { c.heard(); c.answer(hello); c.heard(); c.answer("[") }) }, err: here + "cannot read the answer of hookd at DIR/state/control.sock: unexpected end of JSON input\n"},
 		"other scripts": {prepare: func(w *world) {
 			w.fake(func(c *fakeClient) {
 				c.heard()
@@ -183,29 +183,15 @@ func TestFaultsOfOurs(t *testing.T) {
 				c.answer(`{"continues":true,"parameters":{"run":"r","steps":[{"script":"b"},{"hooks":["h"]},{"script":"a"}]}}`)
 				c.heard()
 			})
-		}, err: lost + "hookd answers with other scripts than there are\n"},
+		}, err: here + "hookd answers with other scripts than there are\n"},
 		"dead after a step": {prepare: func(w *world) {
-			w.fake(func(c *fakeClient) {
-				if strings.Contains(c.heard(), "Hello") {
-					c.answer(hello)
-					c.heard()
-					c.answer(begun)
-					c.heard()
-				}
-			})
+			w.fake(func(c *fakeClient) { c.serve(map[string]string{"Hello": hello, "Report": begun}) })
 		}, err: lost + "hookd at DIR/state/control.sock ended the conversation\n"},
 		"refuses to proceed": {prepare: func(w *world) {
 			w.fake(func(c *fakeClient) {
-				if strings.Contains(c.heard(), "Hello") {
-					c.answer(hello)
-					c.heard()
-					c.answer(begun)
-				} else {
-					c.answer(`{"error":"io.hookd.BadRequest","parameters":{"message":"no"}}`)
-				}
-				c.heard()
+				c.serve(map[string]string{"Hello": hello, "Report": begun, "Proceed": `{"error":"io.hookd.BadRequest","parameters":{"message":"no"}}`})
 			})
-		}, err: lost + "no\n"},
+		}, err: "hookshim: the other oneshots run here: no\n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := adopted(t, nil, scripts)

@@ -13,12 +13,25 @@ import (
 
 // guide lets the hooks of an event begin, step by step between the scripts that run here: those of a hookd, or of this process.
 type guide interface {
-	// begin tells of the event and gets the order; it is empty when no hook runs.
+	// begin tells of the event and gets the order; it is empty when no hook runs. With an error none ever will.
 	begin(scripts []string) ([]hookspec.Step, error)
-	// proceed lets the hooks of a step begin and waits for them. With a reason to stop no hook begins any more.
+	// proceed lets the hooks of a step begin and waits for them. With a reason to stop no hook begins any more. With errUnbegun
+	// none has begun or will, with another error nobody knows.
 	proceed(step int, stop string) (control.ProceedReply, error)
 	leave()
 }
+
+// errUnbegun says that the hooks of a step have not begun and never will.
+var errUnbegun = errors.New("nothing of it has begun")
+
+// unbegun is an error of that kind.
+type unbegun struct{ error }
+
+func (unbegun) Is(target error) bool { return target == errUnbegun }
+func (u unbegun) Unwrap() error      { return u.error }
+
+// errLeft is why the hooks that a hookd which ends has not begun run here.
+var errLeft = unbegun{runner.ErrStopped}
 
 // errNonsense is an order that leaves out, adds or changes scripts.
 var errNonsense = errors.New("hookd answers with other scripts than there are")
@@ -44,7 +57,7 @@ type remote struct {
 
 	run   string
 	first chan control.ReportReply // holds the first answer; others are not for us
-	over  chan error               // holds the end of the report
+	over  chan error               // holds the end of the report, until it is needed
 }
 
 // remote is a guide as soon as hookd has answered the first word.
@@ -81,12 +94,55 @@ func (r *remote) listen(scripts []string) error {
 }
 
 func (r *remote) proceed(step int, stop string) (out control.ProceedReply, err error) {
+	c, err := r.greet()
+	if err != nil {
+		return out, unbegun{err}
+	}
+	defer c.Close()
 	req := control.ProceedRequest{Run: r.run, Step: step, Stop: stop}
-	err = control.Call(r.ctx, r.socket, control.MethodProceed, req, false, func(raw jsonText) (err error) {
+	err = c.Call(r.ctx, control.MethodProceed, req, false, func(raw jsonText) (err error) {
 		out, err = read[control.ProceedReply](raw)
 		return err
 	})
+	if refused(err) {
+		err = unbegun{err}
+	}
 	return out, err
+}
+
+// greet makes sure that there is still somebody to let hooks begin: who has a request and dies may have begun them.
+func (r *remote) greet() (*control.Conversation, error) {
+	if err := r.gone(); err != nil {
+		return nil, err
+	}
+	c, err := control.Greet(r.ctx, r.socket, r.watch)
+	if errors.Is(err, control.ErrNobody) {
+		err = errGone
+	}
+	return c, err
+}
+
+var errGone = errors.New("hookd has gone")
+
+// gone says why the report has ended before its run: then what was not let begin is canceled, by that hookd or the next one.
+func (r *remote) gone() error {
+	if err := context.Cause(r.ctx); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.over:
+		r.over <- err
+		return err
+	default:
+		return nil
+	}
+}
+
+// refused says whether a hookd has not heard what it was to do, or knows nothing of it.
+func refused(err error) bool {
+	var said *control.Error
+	return errors.Is(err, control.ErrUnasked) ||
+		errors.As(err, &said) && (said.Name == control.ErrRequest || said.Name == control.ErrBusy)
 }
 
 func (r *remote) leave() { r.cancel() }
@@ -96,19 +152,26 @@ type own struct {
 	*here
 	event events.Event
 	ctx   context.Context
+	steps []hookspec.Step    // of another guide, which this one carries on
+	past  []runner.JobReport // of hooks that are not left
 	id    string
 }
 
 func (o *own) begin(scripts []string) ([]hookspec.Step, error) {
 	first := make(chan runner.Progress, 1) // holds the first one; the others are not for us
 	told := false
-	go o.run.SubmitReport(o.ctx, o.event, scripts, func(p runner.Progress) error { // until the run is over or leave
+	each := func(p runner.Progress) error {
 		if !told {
 			told = true
 			first <- p
 		}
 		return nil
-	})
+	}
+	if o.steps == nil {
+		go o.run.SubmitReport(o.ctx, o.event, scripts, each) // until the run is over or leave
+	} else {
+		go o.run.SubmitRest(o.ctx, o.event, o.steps, o.past, each) // likewise
+	}
 	select {
 	case p := <-first:
 		o.id = p.Run
@@ -120,11 +183,11 @@ func (o *own) begin(scripts []string) ([]hookspec.Step, error) {
 
 func (o *own) proceed(step int, stop string) (control.ProceedReply, error) {
 	if err := o.open(); err != nil {
-		return control.ProceedReply{}, err
+		return control.ProceedReply{}, unbegun{err}
 	}
 	defer o.shut()
 	s, err := o.run.Proceed(context.WithoutCancel(o.ctx), o.id, step, stop)
-	return control.ProceedReply{Jobs: s.Jobs, Aborted: s.Aborted}, err
+	return control.ProceedReply{Jobs: s.Jobs, Aborted: s.Aborted, Left: s.Left}, err
 }
 
 func (o *own) leave() { o.close() }

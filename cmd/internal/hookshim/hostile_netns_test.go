@@ -221,7 +221,7 @@ func TestKilledDaemon(t *testing.T) {
 	go func() { ended <- w.wait(call) }()
 	w.eventually("the hook runs", func() bool { return w.read("ran") != "" })
 	w.must(cmd.Process.Kill())
-	w.expect(<-ended, 0, "hookshim: what became of the hooks of ifupdown.pre-up is in hookctl history: hookd at DIR/state/control.sock ended the conversation\n")
+	w.expect(<-ended, 0, "hookshim: what became of the hooks of ifupdown.pre-up is in hookctl history, and stops nothing: hookd at DIR/state/control.sock ended the conversation\n")
 	if w.read("ran") != "\n" {
 		t.Error("it ran twice")
 	}

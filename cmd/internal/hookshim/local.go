@@ -31,7 +31,7 @@ type here struct {
 
 // local runs the oneshots of an event, and tells of everything that takes a hookd.
 func (s *shim) local(ctx context.Context, e events.Event) (aborted bool) {
-	h, e := s.here(ctx, e)
+	h, e := s.here(ctx, e, nil)
 	if h == nil {
 		return false
 	}
@@ -56,14 +56,18 @@ func (s *shim) local(ctx context.Context, e events.Event) (aborted bool) {
 	return aborted
 }
 
-// here is nil where nothing runs for the event. The event is told what led to it.
-func (s *shim) here(ctx context.Context, e events.Event) (*here, events.Event) {
+// here is nil where nothing runs for the event, or none of those hooks that are left. The event is told what led to it.
+func (s *shim) here(ctx context.Context, e events.Event, left func(hook string) bool) (*here, events.Event) {
 	set := hookspec.Load(hookspec.Options{Hooks: s.hooks, Trust: s.trust(), Accounts: hookspec.Host{}}, nil)
 	if n := set.Hard(); n > 0 {
 		s.say("faults in the hook files: %d (hookctl check)", n)
 	}
 	e.Cause = ancestors()
 	plan := set.Plan(e)
+	if left != nil {
+		gone := func(j hookspec.Job) bool { return !left(j.Hook.Name) }
+		plan.Jobs, plan.Settling = slices.DeleteFunc(plan.Jobs, gone), slices.DeleteFunc(plan.Settling, gone)
+	}
 	s.notHere(plan)
 	if !slices.ContainsFunc(plan.Jobs, func(j hookspec.Job) bool { return !j.Hook.Service }) {
 		return nil, e

@@ -140,7 +140,7 @@ func (s *shim) tell(ctx context.Context, e events.Event) (aborted bool) {
 	if err == nil {
 		defer c.Close()
 		if aborted, err = s.report(ctx, c, e); !errors.Is(err, control.ErrUnasked) {
-			s.lost(e, err)
+			s.lost(e, nil, err)
 			return aborted
 		}
 	}
@@ -189,13 +189,19 @@ func (s *shim) alone(why error) {
 	}
 }
 
-// lost says that nobody will tell how it went.
-func (s *shim) lost(e events.Event, why error) {
+// lost says that nobody will tell how it went, with some hooks or all of an event.
+func (s *shim) lost(e events.Event, hooks []string, why error) {
 	if errors.Is(why, context.Canceled) {
 		why = errors.New("a signal has ended the wait")
 	}
-	if why != nil {
-		s.say("what became of the hooks of %s is in hookctl history: %s", e.Name, why)
+	what := "the hooks"
+	if len(hooks) > 0 {
+		what = strings.Join(hooks, " ")
+	}
+	if why != nil && s.phase.Veto {
+		s.say("what became of %s of %s is in hookctl history, and stops nothing: %s", what, e.Name, why)
+	} else if why != nil {
+		s.say("what became of %s of %s is in hookctl history: %s", what, e.Name, why)
 	}
 }
 
