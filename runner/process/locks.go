@@ -52,13 +52,29 @@ func byteOf(hook, instance string, kind int16) unix.Flock_t {
 const (
 	lockPoll    = 2 * time.Millisecond
 	lockPollMax = 50 * time.Millisecond
-	lockLong    = time.Second // a wait that is told
+	lockLong    = time.Second      // a wait that is told
+	lockDefault = 30 * time.Second // of a hook without a limit: as long as for one that does not say
 )
+
+// Elsewhere is why a job is skipped that another process runs, which has not ended it when it should have: it is stopped, or hangs,
+// and must not hold up who waits for us as well.
+const Elsewhere = "another process runs it"
+
+var errElsewhere = errors.New(Elsewhere)
+
+// lockLimit is how long another process may need for a job of a hook.
+func lockLimit(h *hookspec.Hook) time.Duration {
+	if h.Timeout == 0 {
+		return lockDefault + h.KillAfter
+	}
+	return h.Timeout + h.KillAfter
+}
 
 // errInside is why a job does not wait for the lock that it is run under itself.
 var errInside = errors.New("a job of this hook led to it")
 
-// take waits for the lock of a job and says how long that took. Parallel jobs have none.
+// take waits for the lock of a job, as long as another process may need for it, and says how long that took. Parallel jobs have
+// none.
 func (l *Locks) take(ctx context.Context, j hookspec.Job) (waited time.Duration, err error) {
 	if l == nil || j.Hook.WhenBusy == hookspec.BusyParallel {
 		return 0, nil
@@ -75,9 +91,13 @@ func (l *Locks) take(ctx context.Context, j hookspec.Job) (waited time.Duration,
 		return 0, errInside
 	}
 	began := time.Now()
+	limit := time.NewTimer(lockLimit(j.Hook))
+	defer limit.Stop()
 	for pause := lockPoll; !taken(); pause = min(2*pause, lockPollMax) {
 		select {
 		case <-time.After(pause):
+		case <-limit.C:
+			return time.Since(began), errElsewhere
 		case <-ctx.Done():
 			return time.Since(began), context.Cause(ctx)
 		}
@@ -108,7 +128,7 @@ func inside(j hookspec.Job) bool {
 func (e *Executor) Execute(ctx context.Context, t runner.Task) runner.JobReport {
 	waited, err := e.locks.take(ctx, t.Job)
 	switch {
-	case err == errInside:
+	case err == errInside, err == errElsewhere:
 		return runner.JobReport{Result: runner.Skipped, Reason: err.Error()}
 	case err != nil:
 		return runner.JobReport{Result: runner.Canceled, Reason: err.Error()}

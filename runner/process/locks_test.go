@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -68,7 +69,7 @@ func locksIn(t *testing.T, path string) *Locks {
 	return l
 }
 
-// What another process runs is waited for, even beyond Timeout=; what nobody else runs is not.
+// What another process runs is waited for; what nobody else runs is not.
 func TestLocks(t *testing.T) {
 	path := filepath.Join(t.TempDir(), LocksName)
 	other := locksIn(t, path)
@@ -129,6 +130,31 @@ func TestLocksOfProcesses(t *testing.T) {
 	defer stop()
 	if _, err := l.take(ctx, taskOf(t, "Exec=/bin/true").Job); err != nil {
 		t.Error(err)
+	}
+}
+
+// B2: of a process that has stopped while it runs a job nobody waits for longer than the job may take.
+func TestB2LockOfStoppedProcess(t *testing.T) {
+	path := filepath.Join(t.TempDir(), LocksName)
+	said, p := holder(t, path)
+	if err := p.Signal(syscall.SIGSTOP); err != nil || said != "<nil>" {
+		t.Fatal(said, err)
+	}
+	each(t, func(t *testing.T, e *Executor) {
+		e.locks = locksIn(t, path)
+		began := time.Now()
+		r := execute(e, task(t, "Timeout=300ms\nKillAfter=200ms", "exit 0"))
+		if took := time.Since(began); r.Result != runner.Skipped || r.Reason != Elsewhere || took < 500*time.Millisecond || took > patience {
+			t.Errorf("after %s: %+v", took, r)
+		}
+	})
+	for _, test := range []struct {
+		keys string
+		want time.Duration
+	}{{"X-A=", 35 * time.Second}, {"Timeout=infinity\nKillAfter=1s", 31 * time.Second}, {"Timeout=1m\nKillAfter=1s", 61 * time.Second}} {
+		if got := lockLimit(task(t, test.keys, "exit 0").Job.Hook); got != test.want {
+			t.Errorf("%s: %s, want %s", test.keys, got, test.want)
+		}
 	}
 }
 

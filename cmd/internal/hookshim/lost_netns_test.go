@@ -128,3 +128,23 @@ func TestGuidedLosesHookdLater(t *testing.T) {
 	w.ran("a a2 B gate H later")
 	w.notContinued(false)
 }
+
+// B2: a hookd that is stopped while it runs a hook holds nobody up for longer than the hook may take.
+func TestB2StoppedWithLock(t *testing.T) {
+	if !nstest.Enter(t) {
+		return
+	}
+	w := newWorld(t, map[string]string{"a": hook("Timeout=2s\nKillAfter=100ms", "echo a >>DIR/ran; exec sleep 60"), "b": hook("After=a", "echo b >>DIR/ran")})
+	cmd := w.daemon()
+	first := w.call([]string{"IFACE=eth0"}, "ifupdown", "up")
+	w.must(first.Start())
+	defer first.Wait()
+	w.eventually("the hook runs", func() bool { return strings.HasPrefix(w.read("ran"), "a") })
+	w.must(cmd.Process.Signal(syscall.SIGSTOP))
+	defer cmd.Process.Signal(syscall.SIGCONT)
+	w.eventually("hookd stands still", func() bool { return stands(cmd.Process.Pid) })
+	os.Remove(w.path("ran"))
+	w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "up"), 0,
+		"hookshim: the oneshots run here: hookd at DIR/state/control.sock does not answer\nhookshim: a: skipped, another process runs it\n")
+	w.ran("b")
+}

@@ -10,6 +10,7 @@ import (
 	"hookd/events"
 	"hookd/internal/control"
 	"hookd/runner"
+	"hookd/runner/process"
 )
 
 type jsonText = json.RawMessage
@@ -19,9 +20,9 @@ func (s *shim) say(format string, args ...any) {
 	fmt.Fprintf(s.err, "hookshim: %s\n", fmt.Sprintf(format, args...))
 }
 
-// job tells of one that did not do what it was for, also for want of a hookd.
+// job tells of one that did not do what it was for, also for want of a hookd, or because it is done elsewhere.
 func (s *shim) job(j runner.JobReport) {
-	if j.Result == runner.Skipped && strings.HasSuffix(j.Reason, unknown) {
+	if j.Result == runner.Skipped && (strings.HasSuffix(j.Reason, unknown) || j.Reason == process.Elsewhere) {
 		s.say("%s: skipped, %s", j.Hook, printable(j.Reason))
 	}
 	bad := []runner.Result{runner.Failed, runner.TimedOut, runner.Canceled, runner.Interrupted}
