@@ -12,6 +12,7 @@ import (
 
 // TestParallel: four scripts that wait for each other run at once; what they write comes in order, more than is kept, too.
 func TestParallel(t *testing.T) {
+	t.Parallel()
 	meet := "touch $(basename $0).here; until [ -e a.here -a -e b.here -a -e c.here -a -e d.here ]; do sleep 0.01; done; echo $0; echo err >&2; "
 	at := scripts(t, map[string]string{"a": meet, "b": meet + "exit 3", "c": meet + "head -c 3000000 /dev/zero", "d": meet + "exit 4"})[0]
 	got := ours(t, "5.23").run(t, call{dir: at, args: []string{"--report", "--parallel", "d"}})
@@ -25,6 +26,7 @@ func TestParallel(t *testing.T) {
 
 // TestParallelStops: after a failure no more scripts begin; what runs is waited for.
 func TestParallelStops(t *testing.T) {
+	t.Parallel()
 	at := scripts(t, map[string]string{"a": "exit 3", "b": "echo b; exit 5", "c": "echo c"})[0]
 	got := ours(t, "5.23").run(t, call{dir: at, args: []string{"--exit-on-error", "--parallel=1", "d"}})
 	if got.state != "exit status 3" || got.stdout != "" {
@@ -38,6 +40,7 @@ func TestParallelStops(t *testing.T) {
 
 // TestParallelStdin: each script reads all of standard input, at its own pace.
 func TestParallelStdin(t *testing.T) {
+	t.Parallel()
 	at := scripts(t, map[string]string{"a": "cat", "b": "cat", "c": "head -n 1"})[0]
 	got := ours(t, "5.23").run(t, call{dir: at, args: []string{"--stdin", "--parallel", "d"}, stdin: "1\n2\n"})
 	if got.stdout != "1\n2\n1\n2\n1\n" {
@@ -47,6 +50,7 @@ func TestParallelStdin(t *testing.T) {
 
 // TestTimeout: the whole session of a script ends, also what does not want to, and the next script runs.
 func TestTimeout(t *testing.T) {
+	t.Parallel()
 	at := scripts(t, map[string]string{"a": "trap '' TERM; sleep 300 & echo $! >pid; (sleep 300); sleep 300", "b": "echo b"})[0]
 	began := time.Now()
 	got := ours(t, "5.23").run(t, call{dir: at, args: []string{"--timeout=300ms", "d"}})
@@ -68,6 +72,7 @@ func TestTimeout(t *testing.T) {
 }
 
 func TestJSON(t *testing.T) {
+	t.Parallel()
 	at := scripts(t, map[string]string{"a": "echo out; exit 3", "b": "kill -TERM $$"})[0]
 	if err := writeScript(filepath.Join(at, "d", "c"), "no program", 0o755); err != nil {
 		t.Fatal(err)
@@ -92,6 +97,7 @@ func TestJSON(t *testing.T) {
 
 // TestAround: --before and --after as debianutils 5.24 documents them; one that fails is not run again.
 func TestAround(t *testing.T) {
+	t.Parallel()
 	at := scripts(t, map[string]string{"a": "echo a; exit 3", "b": "echo bb"})[0]
 	for name, body := range map[string]string{"before": "#!/bin/sh\necho before $*\n", "after": "echo after $*\nexit $2\n"} {
 		if err := writeScript(filepath.Join(at, name), body, 0o755); err != nil {
@@ -108,6 +114,7 @@ func TestAround(t *testing.T) {
 
 // TestLeftBehind: with --report a process that keeps the pipes open is not waited for.
 func TestLeftBehind(t *testing.T) {
+	t.Parallel()
 	at := scripts(t, map[string]string{"a": "sleep 300 & echo $! >pid; echo a"})[0]
 	peer := ours(t, "5.23")
 	got := peer.run(t, call{dir: at, args: []string{"--report", "d"}})

@@ -2,11 +2,13 @@ package runparts_test
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"unsafe"
@@ -18,6 +20,36 @@ import (
 type peer struct {
 	argv    []string // before the arguments
 	dialect string   // ours: what --compat takes
+}
+
+// workshop is the directory of the programs that tests run, for everybody to read.
+var workshop = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "hookd-runparts-")
+	if err == nil {
+		err = os.Chmod(dir, 0o755)
+	}
+	return dir, err
+})
+
+// hookshim is built once, as the Makefile builds it: with the entry point that notes down what a Go program loses.
+var hookshim = sync.OnceValues(func() (string, error) {
+	dir, err := workshop()
+	if err != nil {
+		return "", err
+	}
+	at := filepath.Join(dir, "run-parts")
+	if out, err := exec.Command("make", "-s", "-C", "../..", "shim", "SHIM="+at).CombinedOutput(); err != nil {
+		return "", fmt.Errorf("cannot build hookshim: %w\n%s", err, out)
+	}
+	return at, nil
+})
+
+func TestMain(m *testing.M) {
+	status := m.Run()
+	if dir, err := workshop(); err == nil {
+		os.RemoveAll(dir)
+	}
+	os.Exit(status)
 }
 
 // debianutils is the real run-parts of a version: the host's own, or that of a Debian root with its own C library, in a copy
@@ -71,13 +103,12 @@ func copied(t *testing.T, dir, root, pattern string) string {
 	return at
 }
 
-// ours is hookshim as the Makefile builds it: with the entry point that notes down what a Go program loses.
+// ours is hookshim in a dialect.
 func ours(t testing.TB, dialect string) peer {
 	t.Helper()
-	at := filepath.Join(open(t), "run-parts")
-	cmd := exec.Command("make", "-s", "-C", "../..", "shim", "SHIM="+at)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("cannot build hookshim: %v\n%s", err, out)
+	at, err := hookshim()
+	if err != nil {
+		t.Fatal(err)
 	}
 	return peer{argv: []string{at}, dialect: dialect}
 }
