@@ -14,6 +14,7 @@ import (
 // nowhere, and systemd-sleep(8) wakes at once.
 const sleepy = `mount -o remount,rw /sys
 mkdir /sys/power
+mkdir -p /usr/lib/systemd/system-sleep
 echo 'freeze mem disk' >/sys/power/state
 echo '[s2idle]' >/sys/power/mem_sleep
 `
