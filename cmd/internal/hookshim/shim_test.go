@@ -370,6 +370,15 @@ func TestWithdrawal(t *testing.T) {
 	}
 }
 
+// B12: what comes over the socket does nothing to a terminal.
+func TestB12Harmless(t *testing.T) {
+	w := newWorld(t, nil)
+	w.fake(func(c *fakeClient) {
+		c.serve(map[string]string{"Hello": `{"parameters":{"version":"x"}}`, "Report": `{"error":"io.hookd.No","parameters":{"message":"esc \u001b[31m \n \\n ü"}}`})
+	})
+	w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "up"), 0, "hookshim: what became of the hooks of ifupdown.up is in hookctl history: esc \\x1b[31m \\n \\n ü\n")
+}
+
 // A veto that hookd tells of, and one around all interfaces.
 func TestVeto(t *testing.T) {
 	for name, status := range map[string]int{"eth0": 1, "--all": 0} {

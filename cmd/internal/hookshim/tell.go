@@ -17,7 +17,20 @@ type jsonText = json.RawMessage
 
 // say is a line for the administrator.
 func (s *shim) say(format string, args ...any) {
-	fmt.Fprintf(s.err, "hookshim: %s\n", fmt.Sprintf(format, args...))
+	fmt.Fprintf(s.err, "hookshim: %s\n", harmless(fmt.Sprintf(format, args...)))
+}
+
+// harmless shows what a terminal would obey, and leaves what is shown already: who listens at the socket may say anything.
+func harmless(text string) string {
+	var out strings.Builder
+	for _, r := range text {
+		shown := string(r)
+		if !strconv.IsPrint(r) {
+			shown = strings.Trim(strconv.QuoteRune(r), "'")
+		}
+		out.WriteString(shown)
+	}
+	return out.String()
 }
 
 // job tells of one that did not do what it was for, also for want of a hookd, or because it is done elsewhere.
