@@ -52,5 +52,4 @@ open:
 	JGE	descriptor
 	MOVQ	R13, ·atStart+24(SB)
 
-	MOVQ	R15, DX
-	JMP	_rt0_amd64_linux(SB)
+	JMP	·room(SB)
