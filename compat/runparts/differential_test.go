@@ -20,7 +20,9 @@ import (
 // What is not compared, and why:
 //   - the texts of --help and --version: ours are our own words; the stream and the status are compared;
 //   - -d, -A, -B, --after and --before: 5.7 and 5.23 refuse them, and we take them from 5.24;
-//   - --compat, --timeout, --parallel and --json, which only we have.
+//   - --compat, --timeout, --parallel and --json, which only we have;
+//   - SIGURG and SIGPROF where they are ignored: Go's runtime needs the one and does not let go of the other, so that scripts
+//     get them as if they had not been.
 
 // nobody is an ordinary user, to whom the kernel refuses what root may.
 const nobody = 65534
@@ -159,7 +161,7 @@ func invocation(r *rand.Rand, quiet bool) []string {
 	return append(append(append([]string{}, args[:at]...), someOptions(r, quiet)...), args[at:]...)
 }
 
-var shells = []string{"umask 0", "umask 077", "exec <&-", "exec >&-", "exec 2>&-", "exec <&- >&-", "exec >&- 2>&-", "exec >/dev/full", "exec 2>&1", "trap '' PIPE", "trap '' PIPE INT QUIT HUP", "trap '' USR1 CHLD TERM ALRM PROF IO RTMIN+3", "trap '' CHLD", "ulimit -n 100",
+var shells = []string{"umask 0", "umask 077", "exec <&-", "exec >&-", "exec 2>&-", "exec <&- >&-", "exec >&- 2>&-", "exec >/dev/full", "exec 2>&1", "trap '' PIPE", "trap '' PIPE INT QUIT HUP", "trap '' USR1 CHLD TERM ALRM IO RTMIN+3", "trap '' CHLD", "ulimit -n 100",
 	"exec <&- >&- 2>&-", "exec </dev/null 5</dev/null", "export POSIXLY_CORRECT=", "cd d", "export TMPDIR=/nonexistent", "exec <d"}
 
 // fatal are signals for faults, which the kernel delivers anyway, and 33, which Go's runtime and glibc keep for themselves.

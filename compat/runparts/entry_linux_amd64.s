@@ -5,6 +5,7 @@
 TEXT ·entry(SB),NOSPLIT|NOFRAME,$0
 	MOVQ	DX, R15
 	MOVQ	$1, ·atStart+0(SB)
+	MOVQ	SP, ·atStart+32(SB)
 
 	// rt_sigprocmask(SIG_BLOCK, NULL, &atStart.mask, 8)
 	MOVL	$14, AX

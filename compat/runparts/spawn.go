@@ -31,10 +31,10 @@ func handles(files [3]int) []uintptr {
 	return []uintptr{uintptr(files[0]), uintptr(files[1]), uintptr(files[2])}
 }
 
-// environ is the process's own, which is copied once.
+// environ is the process's own, which is read once.
 func (r *Runner) environ() []string {
 	if r.env == nil {
-		r.env = syscall.Environ()
+		r.env = Environ()
 	}
 	return r.env
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookd/compat"
+	"hookd/compat/runparts"
 )
 
 // realRunParts is what compat.RunParts is found before.
@@ -18,7 +19,7 @@ func (p place) executeReal(called []string) {
 	if err != nil || base(target) != "hookshim" || sameProgram(realRunParts) {
 		return
 	}
-	unix.Exec(realRunParts, called, os.Environ())
+	unix.Exec(realRunParts, called, runparts.Environ())
 }
 
 // sameProgram says whether a path leads to ourselves: somebody may have put us there, too. Where /proc is not mounted the link
