@@ -20,6 +20,9 @@ var ErrNobody = errors.New("no hookd listens")
 // ErrUnasked says that hookd has not got a request: it cannot have done anything about it, and never will.
 var ErrUnasked = errors.New("hookd was not asked")
 
+// ErrForbidden says that there is a hookd, and that it is not for everybody.
+var ErrForbidden = errors.New("only root and the user it runs as may")
+
 // askLimit is how long hookd may take to read a request.
 const askLimit = 10 * time.Second
 
@@ -128,7 +131,7 @@ func dialError(path string, err error) error {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, unix.ECONNREFUSED):
 		return fmt.Errorf("%w at %s (start it, or name its socket with --socket)", ErrNobody, path)
 	case errors.Is(err, os.ErrPermission):
-		return fmt.Errorf("cannot speak to hookd at %s: only root and the user it runs as may", path)
+		return fmt.Errorf("cannot speak to hookd at %s: %w", path, ErrForbidden)
 	}
 	return fmt.Errorf("cannot speak to hookd at %s: %w", path, err)
 }

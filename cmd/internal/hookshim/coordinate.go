@@ -118,6 +118,10 @@ func (c *coordinator) withHooks(ctx context.Context) {
 		}
 		r.leave()
 	}
+	if c.forbidden(err) {
+		c.rest()
+		return
+	}
 	if c.order == nil {
 		c.alone(err)
 	} else {

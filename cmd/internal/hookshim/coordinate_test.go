@@ -291,3 +291,23 @@ func TestScriptsInHistory(t *testing.T) {
 		t.Errorf("%v, the history is (-want +got):\n%s", err, diff)
 	}
 }
+
+// B15: a hookd that does not listen to us is there all the same: scripts run, and no hook with fewer rights than it should have.
+func TestB15Forbidden(t *testing.T) {
+	const hello, no = `{"parameters":{"version":"x"}}`, `{"error":"io.hookd.PermissionDenied","parameters":{"message":"only root"}}`
+	for name, prepare := range map[string]func(w *world){
+		"refused": func(w *world) { w.fake(func(c *fakeClient) { c.serve(map[string]string{"Hello": no}) }) },
+		"reported": func(w *world) {
+			w.fake(func(c *fakeClient) { c.serve(map[string]string{"Hello": hello, "Report": no}) })
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, map[string]string{"b": script("echo B >>DIR/ran")})
+			prepare(w)
+			w.expect(w.runParts("up", []string{"IFACE=eth0"}), 0, "hookshim: no hook runs: only root\n")
+			w.ran("B")
+			w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "up"), 0, "hookshim: no hook runs: only root\n")
+			w.ran("")
+		})
+	}
+}

@@ -139,10 +139,15 @@ func (s *shim) tell(ctx context.Context, e events.Event) (aborted bool) {
 	c, err := control.Greet(ctx, s.socket, greeting)
 	if err == nil {
 		defer c.Close()
-		if aborted, err = s.report(ctx, c, e); !errors.Is(err, control.ErrUnasked) {
+		if aborted, err = s.report(ctx, c, e); s.forbidden(err) {
+			return false
+		} else if !errors.Is(err, control.ErrUnasked) {
 			s.lost(e, nil, err)
 			return aborted
 		}
+	}
+	if s.forbidden(err) {
+		return false
 	}
 	s.alone(err)
 	return s.local(ctx, e)
@@ -180,6 +185,16 @@ func (s *shim) attended(ctx context.Context) (context.Context, context.CancelFun
 		}
 	}()
 	return ctx, func() { end(nil) }
+}
+
+// forbidden says so when a hookd is there that does not listen to us: that is no reason to run its hooks with fewer rights.
+func (s *shim) forbidden(why error) bool {
+	var said *control.Error
+	is := errors.Is(why, control.ErrForbidden) || errors.As(why, &said) && said.Name == control.ErrPermission
+	if is {
+		s.say("no hook runs: %s", why)
+	}
+	return is
 }
 
 // alone says why the oneshots run here, where that is worth a line.
