@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"hookd/events"
 	"hookd/hookspec"
@@ -53,7 +54,7 @@ type remote struct {
 	event  events.Event
 	conn   *control.Conversation
 	ctx    context.Context
-	cancel func()
+	cancel context.CancelCauseFunc
 
 	run   string
 	first chan control.ReportReply // holds the first answer; others are not for us
@@ -77,6 +78,8 @@ func (r *remote) begin(scripts []string) ([]hookspec.Step, error) {
 		return first.Steps, nil
 	case err := <-r.over:
 		return nil, err
+	case <-time.After(r.watch):
+		return nil, errSilent
 	}
 }
 
@@ -145,7 +148,7 @@ func refused(err error) bool {
 		errors.As(err, &said) && (said.Name == control.ErrRequest || said.Name == control.ErrBusy)
 }
 
-func (r *remote) leave() { r.cancel() }
+func (r *remote) leave() { r.cancel(nil) }
 
 // own is the guide of hooks that run in this process.
 type own struct {

@@ -167,7 +167,7 @@ func untilSignal() (context.Context, func()) {
 }
 
 // attended ends with ctx, or when hookd no longer answers. To be stopped by its caller.
-func (s *shim) attended(ctx context.Context) (context.Context, context.CancelFunc) {
+func (s *shim) attended(ctx context.Context) (context.Context, context.CancelCauseFunc) {
 	ctx, end := context.WithCancelCause(ctx)
 	go func() { // until ctx ends
 		for {
@@ -184,7 +184,7 @@ func (s *shim) attended(ctx context.Context) (context.Context, context.CancelFun
 			c.Close()
 		}
 	}()
-	return ctx, func() { end(nil) }
+	return ctx, end
 }
 
 // forbidden says so when a hookd is there that does not listen to us: that is no reason to run its hooks with fewer rights.
@@ -222,9 +222,12 @@ func (s *shim) lost(e events.Event, hooks []string, why error) {
 
 // report tells hookd of the event, and what hookd answers to the administrator.
 func (s *shim) report(ctx context.Context, c *control.Conversation, e events.Event) (aborted bool, err error) {
-	ctx, stop := s.attended(ctx)
-	defer stop()
+	ctx, end := s.attended(ctx)
+	defer end(nil)
+	silent := time.AfterFunc(s.watch, func() { end(errSilent) })
+	defer silent.Stop()
 	err = c.Call(ctx, control.MethodReport, reportOf(e, nil), true, func(raw jsonText) error {
+		silent.Stop()
 		r, err := read[control.ReportReply](raw)
 		if r.Job != nil {
 			s.job(*r.Job)
@@ -242,6 +245,9 @@ func (s *shim) report(ctx context.Context, c *control.Conversation, e events.Eve
 	}
 	return aborted, err
 }
+
+// errSilent ends a conversation in which hookd greets, and does not say what is to run, which takes no hook's time.
+var errSilent = errors.New("hookd does not say what is to run")
 
 // errTold ends a conversation about an event that the old system does not wait for: hookd has it. Who waits on may hold up what
 // the old system does next.

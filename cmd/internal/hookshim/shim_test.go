@@ -485,3 +485,33 @@ func TestSignal(t *testing.T) {
 	w.must(call.Process.Signal(syscall.SIGTERM))
 	w.expect(<-ended, 0, "hookshim: a: canceled, hookd is stopping\n")
 }
+
+// B11: a hookd that greets and never says what is to run, is not waited for.
+func TestB11SilentAfterReport(t *testing.T) {
+	w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, map[string]string{"b": script("echo B >>DIR/ran")})
+	w.fake(func(c *fakeClient) {
+		for text := c.heard(); text != ""; text = c.heard() {
+			if strings.Contains(text, "Hello") {
+				c.answer(`{"parameters":{"version":"x"}}`)
+			}
+		}
+	})
+	at := place{socket: w.path("state/control.sock"), hooks: []string{w.path("hooks")}, watch: 300 * time.Millisecond, trust: hookspec.TrustOf}
+	var stderr bytes.Buffer
+	system, phase, _ := compat.ForDirectory("/" + ifUp)
+	if status := newShim(at, system, phase, nil, &stderr).run(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	w.ran("")
+	o, _ := runparts.Parse([]string{"run-parts", w.path(ifUp)})
+	c := &coordinator{shim: newShim(at, system, phase, nil, &stderr), engine: &runparts.Runner{Options: o}}
+	c.scripts, _ = runparts.List(&c.engine.Options)
+	if status := c.run(); status != 0 {
+		t.Errorf("status %d", status)
+	}
+	w.ran("B c")
+	const why = "hookd does not say what is to run\n"
+	if want := "hookshim: what became of the hooks of ifupdown.up is in hookctl history: " + why + "hookshim: the oneshots run here: " + why; stderr.String() != want {
+		t.Errorf("got %s", &stderr)
+	}
+}
