@@ -66,19 +66,6 @@ func (f flavor) way(name string, before *Record, links bool) (string, error) {
 	return by, nil
 }
 
-// twice finds links in the directories of a system that is to be adopted by path: somebody has set them by hand.
-func (h Host) twice(name, by string, dirs []string) error {
-	for _, dir := range dirs {
-		script := h.at(filepath.Join(dir, ownScript))
-		target, _ := os.Readlink(script)
-		if by == ByPath && slices.Contains(shims[:], target) {
-			return fmt.Errorf("cannot adopt %s by path: %s is a link to %s, and both would run everything twice",
-				name, events.Show(script), target)
-		}
-	}
-	return nil
-}
-
 // plan compares what is wanted with what is there.
 func (h Host) plan(r Record, f flavor, before *Record, wanted []Change) (Plan, error) {
 	p := Plan{Record: r, Flavor: f.name, write: before == nil}

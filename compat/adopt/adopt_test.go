@@ -276,6 +276,8 @@ func TestRefused(t *testing.T) {
 		{"ifupdown", false, "", "/usr/local/sbin/run-parts mine", "cannot adopt ifupdown: /usr/local/sbin/run-parts is a file of somebody else, and not hookd's"},
 		{"ifupdown", false, "", "/usr/local/sbin/run-parts -> /opt/run-parts", "cannot adopt ifupdown: /usr/local/sbin/run-parts is a link to /opt/run-parts, and not hookd's"},
 		{"ifupdown", false, "", "/etc/network/if-up.d/hookd -> /usr/lib/hookd/hookshim", "cannot adopt ifupdown by path: /etc/network/if-up.d/hookd is a link to /usr/lib/hookd/hookshim, and both would run everything twice"},
+		{"ifupdown", false, "", "/etc/network/if-up.d/aaa -> ../../../usr/lib/hookd/hookshim", "cannot adopt ifupdown by path: /etc/network/if-up.d/aaa is a link to ../../../usr/lib/hookd/hookshim, and both would run everything twice"},
+		{"ifupdown", true, "", "/etc/network/if-up.d/aaa -> /opt/hookshim", "cannot adopt ifupdown by links: /etc/network/if-up.d/aaa is a link to /opt/hookshim, and both would run everything twice"},
 		{"ifupdown", true, "", "/etc/network/if-up.d/hookd/", "cannot adopt ifupdown: /etc/network/if-up.d/hookd is a directory, and not hookd's"},
 		{"ifupdown", true, "", "/etc/hookd/adopted/ifupdown by path", "ifupdown is adopted by path already, and both would run everything twice: hookctl adopt --undo ifupdown comes first"},
 		{"ifupdown", false, "", "/etc/hookd/adopted/ifupdown by links", "ifupdown is adopted by links already, and both would run everything twice: hookctl adopt --undo ifupdown comes first"},
@@ -405,5 +407,22 @@ func TestRecord(t *testing.T) {
 	}
 	if diff := cmp.Diff(&r, again); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// B5: a link to hookshim that comes beside an adoption is told.
+func TestB5LinkBeside(t *testing.T) {
+	for _, links := range []bool{false, true} {
+		h := host(t, oldHost)
+		h.adopt(t, "ifupdown", links)
+		if got := h.Look()[0]; got.Trouble != "" || got.By == "" {
+			t.Fatalf("%+v", got)
+		}
+		h.put(t, "/opt/mine -> /usr/lib/hookd/hookshim")
+		h.put(t, "/etc/network/if-down.d/aaa -> /opt/mine")
+		want := h.at("/etc/network/if-down.d/aaa") + " is a link to /opt/mine beside the adoption, and does nothing"
+		if got := h.Look()[0]; got.System != "ifupdown" || string(got.Trouble) != want {
+			t.Errorf("%+v", got)
+		}
 	}
 }

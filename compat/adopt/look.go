@@ -1,6 +1,7 @@
 package adopt
 
 import (
+	"cmp"
 	"fmt"
 
 	"hookd/compat"
@@ -37,12 +38,21 @@ func (h Host) status(s compat.System) Status {
 	case err != nil:
 		st.By, st.Trouble = "record", events.Bytes(err.Error())
 	case r != nil:
-		st.By, st.Trouble = r.By, events.Bytes(h.trouble(*r))
+		st.By, st.Trouble = r.By, events.Bytes(cmp.Or(h.trouble(*r), h.spare(*r, f)))
 	default:
 		return st
 	}
 	st.Record = events.Bytes(h.recordPath(s.Name))
 	return st
+}
+
+// spare is a link that adoption has not made, and that so does nothing (hookshim(8)).
+func (h Host) spare(r Record, f flavor) string {
+	link, target := h.surplus(r.By, f.dirs)
+	if link == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s is a link to %s beside the adoption, and does nothing", events.Show(h.at(link)), events.Show(target))
 }
 
 // trouble is the first thing that is not as the record says.

@@ -10,8 +10,8 @@ import (
 	"hookd/compat"
 )
 
-// ownScript is our link in a directory: run-parts(8), NetworkManager, systemd and dhclient-script(8) all take that name.
-const ownScript = "hookd"
+// OwnScript is our link in a directory: run-parts(8), NetworkManager, systemd and dhclient-script(8) all take that name.
+const OwnScript = "hookd"
 
 // shims are where hookshim(8) may be: of a package, or of make install.
 var shims = [...]string{"/usr/lib/hookd/hookshim", "/usr/local/lib/hookd/hookshim"}
@@ -131,7 +131,7 @@ func (h Host) changes(s compat.System, f flavor, by, shim string) []Change {
 	}
 	var out []Change
 	for _, dir := range f.dirs {
-		script := Change{Link, filepath.Join(dir, ownScript), shim}
+		script := Change{Link, filepath.Join(dir, OwnScript), shim}
 		if s.Name == "dhclient" {
 			script = Change{File, script.Path, sourced(shim)}
 		}

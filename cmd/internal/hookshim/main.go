@@ -39,7 +39,7 @@ func trusting(args []string, trust func() hookspec.Trust, stdout, stderr io.Writ
 		return at.runParts(args, true, stderr)
 	}
 	if system, phase, found := linked(args[0]); found {
-		return newShim(at, system, phase, args[1:], stderr).run()
+		return newShim(at, system, phase, args[1:], stderr).asLink(args[0])
 	}
 	words, err := at.flags(args[1:])
 	switch {

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"hookd/compat"
+	"hookd/compat/adopt"
 	"hookd/events"
 	"hookd/hookspec"
 	"hookd/internal/control"
@@ -92,6 +93,16 @@ func linked(called string) (compat.System, compat.Phase, bool) {
 		return compat.System{}, compat.Phase{}, false
 	}
 	return compat.ForDirectory(dir)
+}
+
+// asLink is run of a link, unless it stands beside what hookctl adopt has made, which runs the hooks already.
+func (s *shim) asLink(called string) int {
+	record, err := adopt.Host{Root: s.root}.Read(s.system.Name)
+	if err == nil && record != nil && (record.By != adopt.ByLinks || base(called) != adopt.OwnScript) {
+		s.say("%s does nothing: %s is adopted by %s", events.Show(called), s.system.Name, record.By)
+		return 0
+	}
+	return s.run()
 }
 
 // outright finds the system of a command line, and what a script of it would get.

@@ -515,3 +515,27 @@ func TestB11SilentAfterReport(t *testing.T) {
 		t.Errorf("got %s", &stderr)
 	}
 }
+
+// B5: a link beside an adoption does not run every hook twice.
+func TestB5LinkBeside(t *testing.T) {
+	system, phase, _ := compat.ForDirectory("/" + ifUp)
+	for _, test := range []struct{ by, name, ran, err string }{
+		{"path", "aaa", "", "hookshim: /x/aaa does nothing: ifupdown is adopted by path\n"},
+		{"path", "hookd", "", "hookshim: /x/hookd does nothing: ifupdown is adopted by path\n"},
+		{"links", "aaa", "", "hookshim: /x/aaa does nothing: ifupdown is adopted by links\n"},
+		{"links", "hookd", "c", ""},
+		{"", "aaa", "c", ""},
+	} {
+		w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, nil)
+		w.write("etc/hookd/adopted/ifupdown", "by "+test.by+"\n")
+		if test.by == "" {
+			w.must(os.Remove(w.path("etc/hookd/adopted/ifupdown")))
+		}
+		at := place{socket: w.path("none"), root: w.dir, hooks: []string{w.path("hooks")}, trust: hookspec.TrustOf}
+		var stderr bytes.Buffer
+		if status := newShim(at, system, phase, nil, &stderr).asLink("/x/" + test.name); status != 0 || stderr.String() != test.err {
+			t.Errorf("%+v: status %d, %s", test, status, &stderr)
+		}
+		w.ran(test.ran)
+	}
+}
