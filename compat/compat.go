@@ -87,6 +87,9 @@ func Find(name string) (System, bool) {
 // ForDirectory is the system whose directory this is, and the phase. The directory may lie below another root.
 func ForDirectory(dir string) (System, Phase, bool) {
 	dir = administrators(path.Clean(dir))
+	if !strings.HasSuffix(dir, ".d") && !strings.HasSuffix(dir, "/system-sleep") {
+		return System{}, Phase{}, false // without the tables: every start of run-parts(8) asks
+	}
 	for _, s := range Systems() {
 		for _, p := range s.Phases {
 			if p.Directory != "" && strings.HasSuffix(dir, p.Directory) {

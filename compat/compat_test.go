@@ -287,6 +287,13 @@ func TestForDirectory(t *testing.T) {
 			t.Errorf("%s: %q, want %q", dir, got, want)
 		}
 	}
+	for _, s := range Systems() {
+		for _, p := range s.Phases {
+			if found, phase, known := ForDirectory(p.Directory); !known || found.Name != s.Name || phase != p {
+				t.Errorf("%s of %s is not found", p.Directory, s.Name)
+			}
+		}
+	}
 }
 
 // Veto is where nothing has been done yet.
