@@ -15,8 +15,12 @@ func Main(args []string) int {
 		write(2, stop.Stderr)
 		return stop.Status
 	}
-	r := New(o)
-	scripts, told := List(&r.Options)
+	closeAgain()
+	scripts, told := List(&o)
+	if len(scripts) == 0 && told == (Told{}) && !o.Stdin {
+		return 0 // nothing to run, to say or to read: nothing to prepare
+	}
+	r := prepared(o)
 	write(2, told.Stderr)
 	if told.Failed {
 		return 1

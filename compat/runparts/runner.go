@@ -33,14 +33,23 @@ type Outcome struct {
 // New makes a Runner, and the process one that gives scripts what run-parts gives them: the umask, and what happens at
 // signals.
 func New(o Options) *Runner {
+	closeAgain()
+	return prepared(o)
+}
+
+func prepared(o Options) *Runner {
 	syscall.Umask(o.Umask)
 	setSignals()
+	return &Runner{Options: o, stdin: -1}
+}
+
+// closeAgain closes what was closed and Go's runtime has opened.
+func closeAgain() {
 	for fd := range 3 {
 		if atStart.closed&(1<<fd) != 0 {
 			syscall.Close(fd)
 		}
 	}
-	return &Runner{Options: o, stdin: -1}
 }
 
 // Begin reads standard input where it is for all scripts. False: that failed, and the exit status is 1.
