@@ -36,6 +36,9 @@ func (h Host) Plan(name string, links bool) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	if err := h.believed(compat.Records); err != nil {
+		return Plan{}, fmt.Errorf("cannot adopt %s: nobody would believe its record: %w", name, err)
+	}
 	by, err := f.way(name, before, links)
 	if err != nil {
 		return Plan{}, err

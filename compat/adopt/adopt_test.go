@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hookd/compat"
 )
 
 // oldHost is a root with every system, as Debian has them. Lines that end in / are directories, -> makes a link, and the rest
@@ -306,6 +308,40 @@ func TestRefused(t *testing.T) {
 		if diff := cmp.Diff(before, h.tree(t)); diff != "" {
 			t.Error(diff)
 		}
+	}
+}
+
+// TestBelieved: a record that others may have written is no record, and none is written where they can write it.
+func TestBelieved(t *testing.T) {
+	h := host(t, oldHost)
+	h.adopt(t, "ifupdown", false)
+	before, open := h.tree(t), h.recordPath("ifupdown")
+	h.Trusted = func(path string) error {
+		if path == open {
+			return fmt.Errorf("%s is open", strings.TrimPrefix(path, h.Root))
+		}
+		_, err := os.Lstat(path)
+		return err
+	}
+	const said = "the record of ifupdown is not to be believed: /etc/hookd/adopted/ifupdown is open"
+	_, planned := h.Plan("ifupdown", false)
+	for _, err := range []error{planned, h.Undo("ifupdown", false, func(s string) { t.Error(s) })} {
+		if err == nil || err.Error() != said {
+			t.Error(err)
+		}
+	}
+	if got := h.Look()[0]; got.Trouble != said || got.By != "record" {
+		t.Errorf("%+v", got)
+	}
+	if diff := cmp.Diff(before, h.tree(t)); diff != "" {
+		t.Error(diff)
+	}
+	open = h.at("/etc/hookd")
+	if err := os.RemoveAll(h.at(compat.Records)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.Plan("ifupdown", false); err == nil || err.Error() != "cannot adopt ifupdown: nobody would believe its record: /etc/hookd is open" {
+		t.Error(err)
 	}
 }
 

@@ -36,6 +36,8 @@ type Host struct {
 	Root string // where its root directory is, absolute; empty: /
 	// Systemctl is systemctl(1). It is nil where systemd does not run, and below another root.
 	Systemctl func(args ...string) error
+	// Trusted says why others than root may have written a path, or what is on the way to it. It is nil where nobody asks.
+	Trusted func(path string) error
 }
 
 // at is where a path is.

@@ -30,9 +30,15 @@ type Record struct {
 
 func (h Host) recordPath(system string) string { return h.at(compat.Records + "/" + system) }
 
-// Read reads the record of a system, nil when it is not adopted.
+// Read reads the record of a system, nil when it is not adopted. A record that others than root may have written is none:
+// what stands in it is removed one day, and decides what root runs.
 func (h Host) Read(system string) (*Record, error) {
 	err := h.Inside(compat.Records + "/" + system)
+	if err == nil && h.exists(compat.Records+"/"+system) {
+		if err := h.believed(compat.Records + "/" + system); err != nil {
+			return nil, fmt.Errorf("the record of %s is not to be believed: %w", system, err)
+		}
+	}
 	var text []byte
 	if err == nil {
 		text, err = os.ReadFile(h.recordPath(system))
@@ -48,6 +54,17 @@ func (h Host) Read(system string) (*Record, error) {
 		return nil, fmt.Errorf("cannot read the record %s: %w", events.Show(h.recordPath(system)), err)
 	}
 	return r, nil
+}
+
+// believed judges a path, or of one that is not there the directories that are.
+func (h Host) believed(path string) error {
+	for h.Trusted != nil && path != "/" {
+		if err := h.Trusted(h.at(path)); !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+		path = filepath.Dir(path)
+	}
+	return nil
 }
 
 // parse reads a record: a line for each change, its words quoted as in Go where they must be.

@@ -75,11 +75,20 @@ func (p place) adopted(dir string, stderr io.Writer) (compat.System, compat.Phas
 	if !known || !system.RunParts || filepath.Clean(dir) != filepath.Join("/", p.root, phase.Directory) {
 		return system, phase, false
 	}
-	record, err := adopt.Host{Root: p.root}.Read(system.Name)
+	record, err := p.record(system.Name)
 	if err != nil {
 		(&shim{err: stderr}).say("no hook runs: %s", err)
 	}
 	return system, phase, err == nil && record != nil && record.By == adopt.ByPath
+}
+
+// record is that of the adoption of a system, nil for none.
+func (p place) record(system string) (*adopt.Record, error) {
+	trusted := func(path string) error {
+		_, err := p.trust().Resolve(path)
+		return err
+	}
+	return adopt.Host{Root: p.root, Trusted: trusted}.Read(system)
 }
 
 // run walks through scripts and hooks and returns the exit status.

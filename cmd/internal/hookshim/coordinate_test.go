@@ -172,6 +172,8 @@ func TestFaultsOfOurs(t *testing.T) {
 	}{
 		"record that cannot be read": {prepare: func(w *world) { w.write("etc/hookd/adopted/ifupdown", "nonsense here\n") },
 			err: "hookshim: no hook runs: cannot read the record DIR/etc/hookd/adopted/ifupdown: line 1: \"nonsense here\" is no change\n"},
+		"record that everybody may write": {prepare: func(w *world) { w.must(os.Chmod(w.path("etc/hookd/adopted/ifupdown"), 0o666)) },
+			err: "hookshim: no hook runs: the record of ifupdown is not to be believed: DIR/etc/hookd/adopted/ifupdown is writable by everybody (mode 0666)\n"},
 		"faults in all hooks":   {prepare: func(w *world) { w.write("hooks/x.hook", "[Hook]\nOn=nosuch\n"); w.write("hooks/y.hook", "junk") }, err: "hookshim: faults in the hook files: 3 (hookctl check)\n"},
 		"hooks that are a file": {prepare: func(w *world) { w.must(os.Remove(w.path("hooks"))); w.write("hooks", "") }, err: "hookshim: faults in the hook files: 1 (hookctl check)\n"},
 		"nonsense":              {prepare: func(w *world) { w.fake(func(c *fakeClient) { c.heard(); c.answer(hello); c.heard(); c.answer("[") }) }, err: here + "cannot read the answer of hookd at DIR/state/control.sock: unexpected end of JSON input\n"},
