@@ -39,7 +39,7 @@ func New(o Options) *Runner {
 
 func prepared(o Options) *Runner {
 	syscall.Umask(o.Umask)
-	setSignals()
+	SetSignals()
 	return &Runner{Options: o, stdin: -1}
 }
 
@@ -205,9 +205,9 @@ func (r *Runner) finish(o Outcome) {
 // say writes a message on standard error.
 func (r *Runner) say(text string) { write(2, "run-parts: "+text+"\n") }
 
-// setSignals gives signals back what they did before Go's runtime caught them: those that end a program end this one,
+// SetSignals gives signals back what they did before Go's runtime caught them: those that end a program end this one,
 // and scripts ignore what was ignored.
-func setSignals() {
+func SetSignals() {
 	for n := syscall.Signal(1); n <= 64; n++ {
 		switch {
 		case keeps(n):
