@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -116,7 +117,7 @@ func TestCoordinatedVeto(t *testing.T) {
 
 // Scripts get what run-parts gives them, and nothing of what hooks between them need.
 func TestScriptsAsEver(t *testing.T) {
-	const show = "echo $0; pwd; umask; env | sort; readlink /proc/self/fd/7; cat; ls -l /proc/self/fd/2 | sed 's/.*-> //' | tr -d 0-9; cat /proc/self/stat | cut -d' ' -f5,6 | tr -d '0-9'"
+	const show = "echo $0; pwd; umask; env | sort; readlink /proc/self/fd/7; cat; ls -l /proc/self/fd/2 | sed 's/.*-> //' | tr -d 0-9; cat /proc/self/stat | cut -d' ' -f5,6 | tr -d '0-9'; grep Sig /proc/self/status"
 	both(t, func(t *testing.T, start func(w *world)) {
 		w := adopted(t, map[string]string{"b1": hook("", "umask >>DIR/hook; ls /proc/self/fd | wc -l >>DIR/hook")},
 			map[string]string{"a": script(show), "b": script(show), "c": script(show)})
@@ -311,5 +312,23 @@ func TestB15Forbidden(t *testing.T) {
 			w.expect(w.shim([]string{"IFACE=eth0"}, "ifupdown", "up"), 0, "hookshim: no hook runs: only root\n")
 			w.ran("")
 		})
+	}
+}
+
+// B13: with a signal that ends run-parts the hook that runs here ends, too, and no script comes after it.
+func TestB13SignalInHook(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		w := adopted(t, map[string]string{"a": hook("", "true"), "c": hook("", "trap 'echo ended >>DIR/ran; exit' TERM\necho c >>DIR/ran\nsleep 60 &\nwait")},
+			map[string]string{"b": script("echo B >>DIR/ran"), "d": script("echo D >>DIR/ran")})
+		call := w.call([]string{"IFACE=eth0"}, "run-parts", w.path(ifUp))
+		ended := make(chan outcome)
+		go func() { ended <- w.wait(call) }()
+		w.eventually("the hook runs", func() bool { return strings.Contains(w.read("ran"), "c") })
+		w.must(call.Process.Signal(s))
+		w.expect(<-ended, -1, "")
+		if got := call.ProcessState.Sys().(syscall.WaitStatus).Signal(); got != s {
+			t.Errorf("ended by %s, not %s", got, s)
+		}
+		w.ran("B c ended")
 	}
 }

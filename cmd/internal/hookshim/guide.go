@@ -189,7 +189,13 @@ func (o *own) proceed(step int, stop string) (control.ProceedReply, error) {
 		return control.ProceedReply{}, unbegun{err}
 	}
 	defer o.shut()
-	s, err := o.run.Proceed(context.WithoutCancel(o.ctx), o.id, step, stop)
+	ctx, ended := endedBy()
+	s, err := o.run.Proceed(ctx, o.id, step, stop)
+	if by := ended(); by != nil {
+		o.close()
+		o.shut()
+		die(by)
+	}
 	return control.ProceedReply{Jobs: s.Jobs, Aborted: s.Aborted, Left: s.Left}, err
 }
 

@@ -3,12 +3,15 @@ package hookshim
 import (
 	"context"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strconv"
+	"time"
 
 	"golang.org/x/sys/unix"
 
+	"hookd/compat/runparts"
 	"hookd/events"
 	"hookd/hookspec"
 	"hookd/runner"
@@ -142,6 +145,42 @@ func passed() []int {
 		}
 	}
 	return out
+}
+
+// endedBy ends with a signal that would end run-parts(8), and says which: hooks are to end with it, as its scripts do. One that
+// is ignored stays so.
+func endedBy() (context.Context, func() os.Signal) {
+	heard := make(chan os.Signal, 1)
+	for _, s := range []os.Signal{unix.SIGINT, unix.SIGTERM, unix.SIGHUP} {
+		if !signal.Ignored(s) {
+			signal.Ignore(s) // SetSignals has changed it behind Go's back, which would not catch it otherwise
+			signal.Notify(heard, s)
+		}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	got := make(chan os.Signal, 1)
+	go func() { // until a signal comes or ctx is stopped
+		select {
+		case s := <-heard:
+			got <- s
+			stop()
+		case <-ctx.Done():
+			got <- nil
+		}
+	}()
+	return ctx, func() os.Signal {
+		stop()
+		signal.Stop(heard)
+		runparts.SetSignals()
+		return <-got
+	}
+}
+
+// die ends as the signal would have ended run-parts(8).
+func die(by os.Signal) {
+	unix.Kill(os.Getpid(), by.(unix.Signal))
+	time.Sleep(greeting) // it comes to some thread
+	os.Exit(1)
 }
 
 // Execute implements runner.Executor. A hook runs only between open and shut.
