@@ -345,6 +345,22 @@ func TestBelieved(t *testing.T) {
 	}
 }
 
+// TestWithoutShim: that the program is gone is told of links and of what is sourced.
+func TestWithoutShim(t *testing.T) {
+	h := host(t, oldHost)
+	h.adopt(t, "ifupdown", false)
+	h.adopt(t, "dhclient", false)
+	if err := os.Remove(h.at(shims[0])); err != nil {
+		t.Fatal(err)
+	}
+	for i, path := range map[int]string{0: runParts, 2: "/etc/dhcp/dhclient-exit-hooks.d/hookd"} {
+		want := path + " needs /usr/lib/hookd/hookshim, which is not there: no hook runs"
+		if got := strings.ReplaceAll(string(h.Look()[i].Trouble), h.Root, ""); got != want {
+			t.Error(got)
+		}
+	}
+}
+
 // TestFlavors tells the programs apart that are called ifup.
 func TestFlavors(t *testing.T) {
 	for _, test := range []struct {

@@ -67,6 +67,8 @@ func (h Host) trouble(r Record) string {
 			return fmt.Sprintf("%s is missing (hookctl adopt %s makes it)", path, r.System)
 		case now == foreign:
 			return fmt.Sprintf("%s %s", path, what)
+		case c.shim() != "" && !h.executable(c.shim()):
+			return fmt.Sprintf("%s needs %s, which is not there: no hook runs", path, events.Show(h.at(c.shim())))
 		}
 	}
 	return ""

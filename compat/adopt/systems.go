@@ -158,9 +158,24 @@ func sourced(shim string) string {
 // shim finds hookshim(8).
 func (h Host) shim() (string, error) {
 	for _, path := range shims {
-		if info, err := os.Stat(h.at(path)); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+		if h.executable(path) {
 			return path, nil
 		}
 	}
 	return "", fmt.Errorf("there is no %s", h.at(shims[0]))
+}
+
+func (h Host) executable(path string) bool {
+	info, err := os.Stat(h.at(h.follow(path)))
+	return err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0
+}
+
+// shim is the hookshim(8) that what a change makes needs, empty for none.
+func (c Change) shim() string {
+	for _, path := range shims {
+		if c.Content == path || c.Content == sourced(path) {
+			return path
+		}
+	}
+	return ""
 }
