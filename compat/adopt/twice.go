@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"hookd/events"
 )
@@ -23,28 +24,35 @@ func (h Host) surplus(by string, dirs []string) (link, target string) {
 		entries, _ := os.ReadDir(h.at(dir))
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
-			if ours := by == ByLinks && e.Name() == OwnScript; !ours && h.leadsToShim(path) {
-				target, _ = os.Readlink(h.at(path))
-				return path, target
+			if ours := by == ByLinks && e.Name() == OwnScript; !ours && h.isShim(path) {
+				return path, h.follow(path)
 			}
 		}
 	}
 	return "", ""
 }
 
-// leadsToShim says whether a path is a link to a program named hookshim, also by other links, below the root.
-func (h Host) leadsToShim(path string) bool {
+// isShim says whether a path is hookshim(8), by whatever name, below the root.
+func (h Host) isShim(path string) bool {
+	path = h.follow(path)
+	info, err := os.Stat(h.at(path))
+	return filepath.Base(path) == "hookshim" || err == nil && slices.ContainsFunc(shims[:], func(shim string) bool {
+		ours, err := os.Stat(h.at(shim))
+		return err == nil && os.SameFile(info, ours)
+	})
+}
+
+// follow is where links lead to below the root.
+func (h Host) follow(path string) string {
 	for range 10 {
 		target, err := os.Readlink(h.at(path))
 		if err != nil {
-			return false
+			break
 		}
 		if !filepath.IsAbs(target) {
 			target = filepath.Join(filepath.Dir(path), target)
 		}
-		if path = target; filepath.Base(path) == "hookshim" {
-			return true
-		}
+		path = target
 	}
-	return false
+	return path
 }

@@ -227,14 +227,7 @@ func (a *app) check(c *cli.Context) error {
 		return err
 	}
 	faults := slices.Concat(set.Faults, hookspec.Faults(set.Cycles), set.Doubts(), notHooks(set))
-	faults.Sort()
-	if err := a.printFaults(c, faults); err != nil {
-		return err
-	}
-	if faults.Hard() > 0 {
-		return errFailed
-	}
-	return nil
+	return a.tellFaults(c, append(faults, a.adoptionFaults(c)...))
 }
 
 // checked loads what the arguments name: directories as a whole, files one by one; without arguments what hookd reads.

@@ -101,8 +101,8 @@ func (a *app) oldTable(c *cli.Context, rows []listed) {
 	a.table(table)
 }
 
-// checkLegacy prints what is wrong with old scripts: all of it doubts, for nobody but the old system decides what they are
-// good for.
+// checkLegacy prints what is wrong with old scripts, and with adoptions: of scripts all of it doubts, for nobody but the old
+// system decides what they are good for.
 func (a *app) checkLegacy(c *cli.Context) error {
 	if c.NArg() > 0 || len(c.StringSlice("hooks"))+len(c.StringSlice("policy")) > 0 {
 		return usagef("check --legacy reads the directories of old systems and takes no other")
@@ -111,14 +111,40 @@ func (a *app) checkLegacy(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	var faults hookspec.Faults
+	faults := a.adoptionFaults(c)
 	for _, e := range entries {
 		for _, text := range oldDoubts(e) {
 			faults = append(faults, hookspec.Fault{Place: hookspec.Place{Path: below(c, e.Path), Line: 1, Col: 1}, Msg: text, Doubt: true})
 		}
 	}
+	return a.tellFaults(c, faults)
+}
+
+// tellFaults prints faults and fails where one is more than a doubt.
+func (a *app) tellFaults(c *cli.Context, faults hookspec.Faults) error {
 	faults.Sort()
-	return a.printFaults(c, faults)
+	if err := a.printFaults(c, faults); err != nil {
+		return err
+	}
+	if faults.Hard() > 0 {
+		return errFailed
+	}
+	return nil
+}
+
+// adoptionFaults are what has become of the adoptions of the host. Who names files or directories asks about those alone.
+func (a *app) adoptionFaults(c *cli.Context) hookspec.Faults {
+	h, err := a.believer(c)
+	if err != nil || c.NArg()+len(c.StringSlice("hooks"))+len(c.StringSlice("policy")) > 0 {
+		return nil // the error is about a relative root in a directory that is gone
+	}
+	var faults hookspec.Faults
+	for _, s := range h.Look() {
+		if s.Trouble != "" {
+			faults = append(faults, hookspec.Fault{Place: hookspec.Place{Path: string(s.Record), Line: 1, Col: 1}, Msg: string(s.Trouble)})
+		}
+	}
+	return faults
 }
 
 func oldDoubts(e legacy.Entry) []string {
