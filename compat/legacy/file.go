@@ -1,6 +1,7 @@
 package legacy
 
 import (
+	"encoding/binary"
 	"path"
 	"strings"
 )
@@ -23,6 +24,7 @@ type File struct {
 	Dir Owner // the directory it stands in, links not followed
 
 	Missing string // the interpreter, or the program of env(1), that it names and that is not there
+	Unfit   string // why an interpreter that is there is none
 }
 
 // Owner is to whom something belongs, and its permissions. Those of a link are 0777.
@@ -47,8 +49,23 @@ func (f File) null() bool { return f.Link == "/dev/null" }
 
 // format says whether the kernel can execute it: as a script with an interpreter, or as a program (execve(2)).
 func (f File) format() bool {
-	return strings.HasPrefix(f.Start, "#!") || strings.HasPrefix(f.Start, "\x7fELF")
+	return strings.HasPrefix(f.Start, "#!") || f.program()
 }
+
+// program looks at what the kernel looks at first: that it is a program by its type, which the sixth byte says how to read (elf(5)).
+func (f File) program() bool {
+	const header, executable, shared = 64, 2, 3
+	if !f.elf() || len(f.Start) < header {
+		return false
+	}
+	kind := binary.LittleEndian.Uint16([]byte(f.Start[16:]))
+	if f.Start[5] == 2 {
+		kind = binary.BigEndian.Uint16([]byte(f.Start[16:]))
+	}
+	return kind == executable || kind == shared
+}
+
+func (f File) elf() bool { return strings.HasPrefix(f.Start, "\x7fELF") }
 
 // interpreter is the one that a script names, and its argument.
 func (f File) interpreter() (program, arg string) {

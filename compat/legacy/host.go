@@ -19,11 +19,13 @@ type host struct {
 	root    string
 	adopted map[string]bool // systems that hookctl adopt has taken over
 	shimmed bool            // ifup and pppd find our run-parts before the real one
-	known   map[string]bool // programs that were looked for
+	known   map[string]bool // files that were looked for
+
+	programs map[string]bool // interpreters that were looked for
 }
 
 func newHost(root string) *host {
-	h := &host{root: strings.TrimRight(root, "/"), adopted: map[string]bool{}, known: map[string]bool{}}
+	h := &host{root: strings.TrimRight(root, "/"), adopted: map[string]bool{}, known: map[string]bool{}, programs: map[string]bool{}}
 	for _, s := range compat.Systems() {
 		if fi, err := os.Lstat(h.real(compat.Records + "/" + s.Name)); err == nil && fi.Mode().IsRegular() {
 			h.adopted[s.Name] = true
@@ -144,7 +146,7 @@ func (h *host) file(p string, kind fs.FileMode) File {
 	f.Kind, f.Mode, f.UID, f.GID, f.Size = kindOf(st.Mode), st.Mode&0o7777, st.Uid, st.Gid, st.Size
 	if f.Kind == '-' {
 		f.Start, f.Secret = h.start(f.Real)
-		f.Missing = h.missing(f)
+		f.Missing, f.Unfit = h.missing(f)
 	}
 	return f
 }
@@ -187,29 +189,42 @@ func (h *host) start(p string) (text string, secret bool) {
 	return string(buf[:n]), false
 }
 
-// missing is the interpreter of a script, or what env(1) is to find for it, if that is not there.
-func (h *host) missing(f File) string {
+// missing is the interpreter of a script, or what env(1) is to find for it, if that is not there, or why it cannot be one.
+func (h *host) missing(f File) (program, unfit string) {
 	program, arg := f.interpreter()
 	switch {
 	case program == "":
-		return ""
+		return "", ""
 	case !h.program(program):
-		return program
+		return program, h.unfit(program)
 	case path.Base(program) == "env" && arg != "" && !strings.HasPrefix(arg, "-") && !strings.ContainsAny(arg, "/= \t"):
 		for _, dir := range []string{"/usr/local/sbin/", "/usr/local/bin/", "/usr/sbin/", "/usr/bin/", "/sbin/", "/bin/"} {
 			if h.program(dir + arg) {
-				return ""
+				return "", ""
 			}
 		}
-		return arg
+		return arg, ""
 	}
-	return ""
+	return "", ""
 }
 
 func (h *host) program(p string) bool {
-	if found, asked := h.known[p]; asked {
+	if found, asked := h.programs[p]; asked {
 		return found
 	}
-	h.known[p] = path.IsAbs(p) && h.resolve(p) != ""
-	return h.known[p]
+	h.programs[p] = path.IsAbs(p) && h.resolve(p) != "" && h.unfit(p) == ""
+	return h.programs[p]
+}
+
+// unfit says why a file cannot be executed; of one that is not there it says nothing.
+func (h *host) unfit(p string) string {
+	switch fi, err := os.Stat(h.real(h.resolve(p))); {
+	case !path.IsAbs(p) || h.resolve(p) == "" || err != nil:
+		return ""
+	case !fi.Mode().IsRegular():
+		return "no file"
+	case fi.Mode()&0o111 == 0:
+		return fmt.Sprintf("not executable (mode %04o)", fi.Mode().Perm())
+	}
+	return ""
 }

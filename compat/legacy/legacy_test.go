@@ -93,6 +93,11 @@ func with(files map[string]string, more map[string]string) map[string]string {
 	return files
 }
 
+// elf is the header of a program of a type (elf(5)).
+func elf(kind byte) string {
+	return "\x7fELF\x02\x01\x01" + strings.Repeat("\x00", 9) + string(kind) + strings.Repeat("\x00", 47)
+}
+
 func TestRead(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("files of root's need root")
@@ -139,6 +144,18 @@ func TestRead(t *testing.T) {
 			"ifupdown.up /etc/network/if-up.d/y.dpkg-old: run-parts takes no such name: left over by an editor or a package manager (.dpkg-old); that of busybox would run it",
 			"ifupdown.pre-down /etc/network/if-pre-down.d/x: nobody runs this directory: Debian's ifupdown has pre-up, up, down, post-down",
 			"- /etc/network/if-mine.d/x: nobody runs this directory",
+		}},
+		{"what the kernel refuses", with(programs("usr/sbin/ifplugd"), map[string]string{
+			"etc/ifplugd/action.d/badelf": "\x7fELF\x02\x01\x01garbage", "etc/ifplugd/action.d/core": elf(4), "etc/ifplugd/action.d/elf": elf(3),
+			"etc/ifplugd/action.d/dir": "#!/etc", "etc/ifplugd/action.d/mode": "#!/etc/hostname\n", "etc/hostname": "0644 host\n",
+			"etc/ifplugd/action.d/envdir": "#!/usr/bin/env dir\n", "usr/bin/dir/": "",
+		}), []string{
+			"ifplugd /etc/ifplugd/action.d/badelf: exec format error: it begins as a program and is none",
+			"ifplugd /etc/ifplugd/action.d/core: exec format error: it begins as a program and is none",
+			"ifplugd /etc/ifplugd/action.d/dir: its interpreter /etc is no file",
+			"ifplugd /etc/ifplugd/action.d/elf: runs 1",
+			"ifplugd /etc/ifplugd/action.d/envdir: /usr/bin/env finds no dir",
+			"ifplugd /etc/ifplugd/action.d/mode: its interpreter /etc/hostname is not executable (mode 0644)",
 		}},
 		{"ifupdown-ng", with(programs("sbin/ifupdown"), map[string]string{
 			"sbin/ifup": "-> ifupdown", "etc/network/if-pre-down.d/x": script,
@@ -259,7 +276,7 @@ func kinds() map[string]string {
 	}
 	for name, text := range map[string]string{"mode": "0644 " + script, "own": "0700 " + script, "group": "0010 " + script, "dir/": "", "gone": "-> nowhere", "null": "-> /dev/null",
 		"link": "-> a", "linkdir": "-> dir", "plain": "echo\n", "empty": "", "nointerp": "#!/nonexistent/sh\n", "crlf": "#!/bin/sh\r\necho\n", "env": "#!/usr/bin/env sh\necho env\n",
-		"noenv": "#!/usr/bin/env nosuchprogram\n", "suid": "4755 " + script, "self": "-> self", "spaced": "#! /bin/sh -e\necho spaced\n"} {
+		"noenv": "#!/usr/bin/env nosuchprogram\n", "badelf": "\x7fELF\x02\x01\x01garbage", "interpdir": "#!/etc\n", "interpmode": "#!/etc/passwd\n", "suid": "4755 " + script, "self": "-> self", "spaced": "#! /bin/sh -e\necho spaced\n"} {
 		files[name] = text
 	}
 	return files

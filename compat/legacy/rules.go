@@ -86,6 +86,8 @@ func executes(f File) verdict {
 		return unstartable("exec format error: it is empty")
 	case f.Secret:
 		return remark("only its owner can see how it begins")
+	case f.elf() && !f.format():
+		return unstartable("exec format error: it begins as a program and is none")
 	case !f.format():
 		return unstartable("exec format error: it does not begin with #!")
 	}
@@ -99,6 +101,8 @@ func interpreted(f File) verdict {
 	}
 	program, _ := f.interpreter()
 	switch {
+	case f.Unfit != "":
+		return unstartable("its interpreter %s is %s", events.Show(f.Missing), f.Unfit)
 	case strings.HasSuffix(f.Missing, "\r"):
 		return unstartable("its first line ends in a carriage return, so there is no interpreter %s", events.Show(f.Missing))
 	case f.Missing != program:
