@@ -353,7 +353,7 @@ func TestWithoutShim(t *testing.T) {
 	if err := os.Remove(h.at(shims[0])); err != nil {
 		t.Fatal(err)
 	}
-	for i, path := range map[int]string{0: runParts, 2: "/etc/dhcp/dhclient-exit-hooks.d/hookd"} {
+	for i, path := range map[int]string{0: compat.RunParts, 2: "/etc/dhcp/dhclient-exit-hooks.d/hookd"} {
 		want := path + " needs /usr/lib/hookd/hookshim, which is not there: no hook runs"
 		if got := strings.ReplaceAll(string(h.Look()[i].Trouble), h.Root, ""); got != want {
 			t.Error(got)

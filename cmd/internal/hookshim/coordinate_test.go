@@ -117,7 +117,7 @@ func TestCoordinatedVeto(t *testing.T) {
 
 // Scripts get what run-parts gives them, and nothing of what hooks between them need.
 func TestScriptsAsEver(t *testing.T) {
-	const show = "echo $0; pwd; umask; env | sort; readlink /proc/self/fd/7; cat; ls -l /proc/self/fd/2 | sed 's/.*-> //' | tr -d 0-9; cat /proc/self/stat | cut -d' ' -f5,6 | tr -d '0-9'; grep Sig /proc/self/status"
+	const show = "echo $0; pwd; umask; env | sort; readlink /proc/self/fd/7; cat; ls -l /proc/self/fd/2 | sed 's/.*-> //' | tr -d 0-9; cat /proc/self/stat | cut -d' ' -f5,6 | tr -d '0-9'; grep Sig[BIC] /proc/self/status"
 	both(t, func(t *testing.T, start func(w *world)) {
 		w := adopted(t, map[string]string{"b1": hook("", "umask >>DIR/hook; ls /proc/self/fd | wc -l >>DIR/hook")},
 			map[string]string{"a": script(show), "b": script(show), "c": script(show)})
