@@ -321,8 +321,7 @@ func TestB13SignalInHook(t *testing.T) {
 		w := adopted(t, map[string]string{"a": hook("", "true"), "c": hook("", "trap 'echo ended >>DIR/ran; exit' TERM\necho c >>DIR/ran\nsleep 60 &\nwait")},
 			map[string]string{"b": script("echo B >>DIR/ran"), "d": script("echo D >>DIR/ran")})
 		call := w.call([]string{"IFACE=eth0"}, "run-parts", w.path(ifUp))
-		ended := make(chan outcome)
-		go func() { ended <- w.wait(call) }()
+		ended := w.begin(call)
 		w.eventually("the hook runs", func() bool { return strings.Contains(w.read("ran"), "c") })
 		w.must(call.Process.Signal(s))
 		w.expect(<-ended, -1, "")

@@ -35,9 +35,8 @@ func losing(t *testing.T, others map[string]string) (*world, *exec.Cmd) {
 func (w *world) lose(cmd *exec.Cmd, phase, during string, how syscall.Signal, restart bool) outcome {
 	w.t.Helper()
 	w.write("hold-"+during, "")
-	ended := make(chan outcome)
 	call := w.call([]string{"IFACE=eth0"}, "run-parts", w.path("etc/network/if-"+phase+".d"))
-	go func() { ended <- w.wait(call) }()
+	ended := w.begin(call)
 	w.eventually(during+" runs", func() bool { _, err := os.Stat(w.path("at")); return err == nil })
 	w.must(cmd.Process.Signal(how))
 	if during == "a" { // hookd waits for it when it may

@@ -128,15 +128,25 @@ func (w *world) shim(env []string, args ...string) outcome {
 
 func (w *world) wait(cmd *exec.Cmd) outcome {
 	w.t.Helper()
+	return <-w.begin(cmd)
+}
+
+// begin starts a command and tells how it ended.
+func (w *world) begin(cmd *exec.Cmd) <-chan outcome {
+	w.t.Helper()
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	w.must(cmd.Start())
-	stop := time.AfterFunc(patience, func() { cmd.Process.Kill() })
-	cmd.Wait()
-	if !stop.Stop() {
-		w.t.Fatalf("%q does not end: %s", cmd.Args, &stderr)
-	}
-	return outcome{cmd.ProcessState.ExitCode(), strings.ReplaceAll(stderr.String(), w.dir, "DIR")}
+	ended := make(chan outcome, 1)
+	go func() { // until the command ends, or has had its time
+		stop := time.AfterFunc(patience, func() { cmd.Process.Kill() })
+		cmd.Wait()
+		if !stop.Stop() {
+			w.t.Errorf("%q does not end: %s", cmd.Args, &stderr)
+		}
+		ended <- outcome{cmd.ProcessState.ExitCode(), strings.ReplaceAll(stderr.String(), w.dir, "DIR")}
+	}()
+	return ended
 }
 
 func (w *world) eventually(what string, is func() bool) {
@@ -479,8 +489,7 @@ func TestTwoShims(t *testing.T) {
 func TestSignal(t *testing.T) {
 	w := newWorld(t, map[string]string{"a": "#!/bin/sh\n# [Hook]\n# On=ifupdown.up\necho begin >>DIR/ran\nexec sleep 60\n"})
 	call := w.call([]string{"IFACE=eth0"}, "ifupdown", "up")
-	ended := make(chan outcome)
-	go func() { ended <- w.wait(call) }()
+	ended := w.begin(call)
 	w.eventually("the hook runs", func() bool { return w.read("ran") != "" })
 	w.must(call.Process.Signal(syscall.SIGTERM))
 	w.expect(<-ended, 0, "hookshim: a: canceled, hookd is stopping\n")
