@@ -92,10 +92,12 @@ func TestLocks(t *testing.T) {
 		if r := e.Execute(ctx, held); r.Result != runner.Canceled || r.Reason != "the end" {
 			t.Errorf("canceled: %+v", r)
 		}
-		time.AfterFunc(lockLong+50*time.Millisecond, func() { other.release(held.Job) })
+		released := make(chan struct{})
+		time.AfterFunc(lockLong+50*time.Millisecond, func() { other.release(held.Job); close(released) })
 		if r := execute(e, held); r.Result != runner.Done || !strings.HasPrefix(r.Reason, "another process ran it for ") {
 			t.Errorf("waited: %+v", r)
 		}
+		<-released
 		if r := execute(e, held); r.Result != runner.Done || r.Reason != "" {
 			t.Errorf("free: %+v", r)
 		}
