@@ -57,6 +57,7 @@ type directory struct {
 	rules    []rule
 	falls    bool     // a name that is refused is looked for in the next directory
 	stops    bool     // what cannot be executed ends the turn
+	ends     bool     // and ends ifup
 	past     bool     // a link that leads nowhere, too
 	beside   bool     // all run at the same time
 	unsorted bool     // in the order of the disk
@@ -125,6 +126,9 @@ func (d directory) judge(f File, winner string) Entry {
 	default:
 		v := f.judged(d.rules)
 		e.Why, e.Expected, e.Remarks, e.chosen = v.why, v.expected || f.placeholder(), v.remarks, v.chosen
+		if d.ends {
+			e.Why += v.ends()
+		}
 	}
 	e.Runs = e.Why == ""
 	if e.Runs || e.Expected {

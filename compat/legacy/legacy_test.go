@@ -129,17 +129,17 @@ func TestRead(t *testing.T) {
 		}), []string{
 			"ifupdown.up /etc/network/if-up.d/a: runs 1",
 			"ifupdown.up /etc/network/if-up.d/b: runs 2",
-			`ifupdown.up /etc/network/if-up.d/crlf: its first line ends in a carriage return, so there is no interpreter "/bin/sh\r"`,
+			`ifupdown.up /etc/network/if-up.d/crlf: its first line ends in a carriage return, so there is no interpreter "/bin/sh\r"; ifup fails there, and no later script runs`,
 			"ifupdown.up /etc/network/if-up.d/dir: it is a directory",
-			"ifupdown.up /etc/network/if-up.d/empty: exec format error: it is empty",
-			"ifupdown.up /etc/network/if-up.d/envperl: /usr/bin/env finds no perl",
+			"ifupdown.up /etc/network/if-up.d/empty: exec format error: it is empty; ifup fails there, and no later script runs",
+			"ifupdown.up /etc/network/if-up.d/envperl: /usr/bin/env finds no perl; ifup fails there, and no later script runs",
 			"ifupdown.up /etc/network/if-up.d/gone: the link leads nowhere (../nowhere)",
 			"ifupdown.up /etc/network/if-up.d/linked: runs 3",
-			"ifupdown.up /etc/network/if-up.d/masked: a link to /dev/null: run-parts knows no masks, it complains and fails",
+			"ifupdown.up /etc/network/if-up.d/masked: a link to /dev/null: run-parts knows no masks, it complains and fails; ifup fails, too",
 			"ifupdown.up /etc/network/if-up.d/mode: it is not executable (mode 0644)",
 			"ifupdown.up /etc/network/if-up.d/open: runs 4; everybody may write to it (mode 0777)",
-			"ifupdown.up /etc/network/if-up.d/perl: there is no interpreter /usr/bin/perl",
-			"ifupdown.up /etc/network/if-up.d/plain: exec format error: it does not begin with #!",
+			"ifupdown.up /etc/network/if-up.d/perl: there is no interpreter /usr/bin/perl; ifup fails there, and no later script runs",
+			"ifupdown.up /etc/network/if-up.d/plain: exec format error: it does not begin with #!; ifup fails there, and no later script runs",
 			"ifupdown.up /etc/network/if-up.d/x.sh: run-parts takes no name with a dot in it; that of busybox would run it",
 			"ifupdown.up /etc/network/if-up.d/y.dpkg-old: run-parts takes no such name: left over by an editor or a package manager (.dpkg-old); that of busybox would run it",
 			"ifupdown.pre-down /etc/network/if-pre-down.d/x: nobody runs this directory: Debian's ifupdown has pre-up, up, down, post-down",
@@ -313,6 +313,36 @@ func TestAgreesWithRunParts(t *testing.T) {
 		if diff := cmp.Diff(got, want); diff != "" {
 			t.Errorf("%s (-run-parts +told):\n%s", test.dir, diff)
 		}
+	}
+}
+
+// What is said to end ifup does so: it has the real run-parts fail, and run no later script, as ifup calls it.
+func TestEndsIfup(t *testing.T) {
+	real, err := os.ReadFile("/usr/bin/run-parts")
+	must(t, err)
+	told := map[string]bool{}
+	for name, text := range with(kinds(), map[string]string{"fifo": "p"}) {
+		files := with(programs("usr/sbin/ifup"), map[string]string{"usr/bin/run-parts": string(real), "etc/network/if-up.d/zzz": script})
+		file := "etc/network/if-up.d/" + name
+		if files[file] = text; text == "-> a" {
+			files["etc/network/if-up.d/a"] = script
+		}
+		at := root(t, files)
+		if name == "fifo" {
+			must(t, os.Remove(filepath.Join(at, file)))
+			must(t, syscall.Mkfifo(filepath.Join(at, file), 0o755))
+		}
+		i := slices.IndexFunc(Read(at), func(e Entry) bool { return e.Path == "/"+strings.TrimSuffix(file, "/") })
+		why := Read(at)[i].Why
+		out, err := exec.Command("/usr/bin/run-parts", "--exit-on-error", filepath.Join(at, "etc/network/if-up.d")).Output()
+		fails, stops := err != nil, !strings.Contains(string(out), "zzz")
+		if says := strings.Contains(why, "; ifup fails"); says != fails || stops != strings.Contains(why, "no later script runs") {
+			t.Errorf("%q: run-parts fails: %v, runs no other: %v, and it says %q", name, fails, stops, why)
+		}
+		told[fmt.Sprint(fails, stops)] = true
+	}
+	if len(told) != 3 {
+		t.Errorf("only %v", told)
 	}
 }
 

@@ -14,6 +14,7 @@ type verdict struct {
 	why      string // why it never runs; empty if it does
 	expected bool   // and that is no mistake
 	chosen   bool   // the system tries it all the same
+	fails    bool   // run-parts goes on behind it, and fails at the end
 	remarks  []string
 }
 
@@ -66,9 +67,37 @@ func regular(f File) verdict {
 // notNull tells of masks where the old system knows none.
 func notNull(f File) verdict {
 	if f.null() {
-		return never("a link to /dev/null: run-parts knows no masks, it complains and fails")
+		return failing("a link to /dev/null: run-parts knows no masks, it")
 	}
 	return verdict{}
+}
+
+// noEntry is regular for run-parts, which says nothing of a directory.
+func noEntry(f File) verdict {
+	if v := regular(f); v.why == "" || f.isDir() {
+		return v
+	}
+	return failing("it is no regular file: run-parts")
+}
+
+func failing(why string) verdict { return verdict{why: why + " complains and fails", fails: true} }
+
+// leadsOrStops is leads for ifup with a run-parts that cannot look at such a link: since 5.21 it passes it over.
+func leadsOrStops(f File) verdict {
+	v := leads(f)
+	v.chosen = v.why != ""
+	return v
+}
+
+// ends says what a file does to ifup, which calls run-parts with --exit-on-error.
+func (v verdict) ends() string {
+	switch {
+	case v.chosen:
+		return "; ifup fails there, and no later script runs"
+	case v.fails:
+		return "; ifup fails, too"
+	}
+	return ""
 }
 
 // anyExecutable is access(2) for root: one bit is enough.

@@ -11,16 +11,17 @@ import (
 
 // Rules of the programs that run old directories, in the order in which they look.
 var (
-	runParts  = []rule{runPartsName, notNull, leads, regular, anyExecutable, executes}
-	anyName   = []rule{leads, regular, anyExecutable, executes}
-	systemd   = []rule{noTilde, noLeftover, emptyMasks, leads, regular, anyExecutable, executes}
-	networkd  = []rule{leads, regular, exactly, executes}
-	trusting  = []rule{emptyMasks, leads, regular, trusted, anyExecutable, executes} // hookd's for networkd-dispatcher's
-	manager   = []rule{noTilde, noBackup, emptyMasks, leads, regular, ownedByRoot, noWait, executesOrShell}
-	pmUtils   = []rule{noTilde, leads, oneOwner, regular, anyExecutable, executesOrShell}
-	sourced   = []rule{leads, regular}
-	sourcedRP = []rule{runPartsName, leads, regular}
-	sourcedNT = []rule{noTilde, leads, regular}
+	runParts    = []rule{runPartsName, notNull, leads, noEntry, anyExecutable, executes}
+	oldRunParts = []rule{runPartsName, notNull, leadsOrStops, noEntry, anyExecutable, executes} // in ifup
+	anyName     = []rule{leads, regular, anyExecutable, executes}
+	systemd     = []rule{noTilde, noLeftover, emptyMasks, leads, regular, anyExecutable, executes}
+	networkd    = []rule{leads, regular, exactly, executes}
+	trusting    = []rule{emptyMasks, leads, regular, trusted, anyExecutable, executes} // hookd's for networkd-dispatcher's
+	manager     = []rule{noTilde, noBackup, emptyMasks, leads, regular, ownedByRoot, noWait, executesOrShell}
+	pmUtils     = []rule{noTilde, leads, oneOwner, regular, anyExecutable, executesOrShell}
+	sourced     = []rule{leads, regular}
+	sourcedRP   = []rule{runPartsName, leads, regular}
+	sourcedNT   = []rule{noTilde, leads, regular}
 )
 
 // directories are all of them, in the order of hookd-compat(7).
@@ -65,6 +66,9 @@ func ifupdown(h *host) []directory {
 	for i, d := range all {
 		phase := strings.TrimPrefix(d.when, "ifupdown.")
 		all[i].unsorted = which.unsorted
+		if phase == "pre-up" || phase == "up" {
+			all[i].ends = which.ends
+		}
 		if which.name == "" {
 			all[i].absent = "ifupdown is not installed"
 		} else if !slices.Contains(which.phases, phase) {
@@ -80,6 +84,7 @@ type implementation struct {
 	phases   []string
 	rules    []rule
 	unsorted bool
+	ends     bool // ifup fails with a script
 }
 
 // ifup says which one is installed: they run different directories. ifupdown-ng is ifup-ng on Debian 13.
@@ -91,14 +96,18 @@ func (h *host) ifup() implementation {
 		return implementation{}
 	case h.has("/usr/share/ifupdown2"):
 		six := []string{"pre-up", "up", "post-up", "pre-down", "down", "post-down"}
-		return implementation{"ifupdown2", six, append([]rule{addon}, anyName...), true}
+		return implementation{"ifupdown2", six, append([]rule{addon}, anyName...), true, false}
 	case path.Base(ifup) == "ifupdown" || path.Base(ifup) == "ifupdown-ng":
 		eight := []string{"create", "pre-up", "up", "post-up", "pre-down", "down", "post-down", "destroy"}
-		return implementation{"ifupdown-ng", eight, h.runPartsRules(), false}
+		return implementation{"ifupdown-ng", eight, h.runPartsRules(), false, false}
 	case path.Base(ifup) == "busybox":
-		return implementation{"busybox", four, h.runPartsRules(), false}
+		return implementation{"busybox", four, h.runPartsRules(), false, false}
 	}
-	return implementation{"Debian's ifupdown", four, runParts, false}
+	rules := runParts
+	if !h.takesUnderscore() { // as since 5.10; Debian had none from then to 5.21
+		rules = oldRunParts
+	}
+	return implementation{"Debian's ifupdown", four, rules, false, true}
 }
 
 // runPartsRules are those of the run-parts that is installed.
