@@ -36,6 +36,14 @@ func busyboxWould(f File) string {
 	return ""
 }
 
+// busyboxName is the rule of busybox' run-parts: dots too, but not first.
+func busyboxName(f File) verdict {
+	if only(f.Name, "_-.", true) && f.Name[0] != '.' {
+		return verdict{}
+	}
+	return never("busybox' run-parts takes letters, digits, _, - and dots that are not first in a name")
+}
+
 // lsbName is the rule of run-parts --lsbsysinit.
 func (h *host) lsbName(f File) verdict {
 	names := runparts.Options{LSB: true, Dialect: runparts.V5_23}

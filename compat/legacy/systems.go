@@ -118,14 +118,6 @@ func (h *host) runPartsRules() []rule {
 	return []rule{busyboxName, leads, regular, anyExecutable, executes}
 }
 
-// busyboxName is the rule of busybox' run-parts: dots too, but not first.
-func busyboxName(f File) verdict {
-	if only(f.Name, "_-.", true) && f.Name[0] != '.' {
-		return verdict{}
-	}
-	return never("busybox' run-parts takes letters, digits, _, - and dots that are not first in a name")
-}
-
 // addon are names whose work ifupdown2 does itself.
 func addon(f File) verdict {
 	own := strings.Fields("address addressvirtual batman_adv bond bridge bridgevlan dhcp ethtool ifenslave link mstpctl openvswitch " +
@@ -192,7 +184,14 @@ func networkManager(h *host) []directory {
 	}
 	loose := d("networkmanager.*", "no-wait.d")
 	loose.rules = []rule{h.linkedFrom(etc, lib)}
-	return []directory{d("networkmanager.*", ""), d("networkmanager.*pre-up", "pre-up.d"), d("networkmanager.*pre-down", "pre-down.d"), loose}
+	handlers := d("device handler", "device")
+	handlers.event, handlers.rules = false, append(slices.Clone(manager), handler)
+	return []directory{d("networkmanager.*", ""), d("networkmanager.*pre-up", "pre-up.d"), d("networkmanager.*pre-down", "pre-down.d"), loose, handlers}
+}
+
+// handler is a script that is no hook: it makes a device, and NetworkManager reads what it prints (NetworkManager-dispatcher(8)).
+func handler(File) verdict {
+	return mask("not by itself, but for a connection that names it (generic.device-handler, since NetworkManager 1.46)")
 }
 
 // linkedFrom is the rule of no-wait.d: what lies there is run where a link leads to it.
