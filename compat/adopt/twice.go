@@ -25,7 +25,10 @@ func (h Host) surplus(by string, dirs []string) (link, target string) {
 		for _, e := range entries {
 			path := filepath.Join(dir, e.Name())
 			if ours := by == ByLinks && e.Name() == OwnScript; !ours && h.isShim(path) {
-				return path, h.follow(path)
+				if target, err := os.Readlink(h.at(path)); err == nil {
+					return path, target
+				}
+				return path, "the same file"
 			}
 		}
 	}
