@@ -280,6 +280,7 @@ func TestRefused(t *testing.T) {
 		{"ifupdown", false, "", "/etc/network/if-up.d/hookd -> /usr/lib/hookd/hookshim", "cannot adopt ifupdown by path: /etc/network/if-up.d/hookd is a link to /usr/lib/hookd/hookshim, and both would run everything twice"},
 		{"ifupdown", false, "", "/etc/network/if-up.d/aaa -> ../../../usr/lib/hookd/hookshim", "cannot adopt ifupdown by path: /etc/network/if-up.d/aaa is a link to ../../../usr/lib/hookd/hookshim, and both would run everything twice"},
 		{"ifupdown", true, "", "/etc/network/if-up.d/aaa -> /opt/hookshim", "cannot adopt ifupdown by links: /etc/network/if-up.d/aaa is a link to /opt/hookshim, and both would run everything twice"},
+		{"networkd-dispatcher", false, "", "/etc/networkd-dispatcher/off.d/x -> /usr/lib/hookd/hookshim", "cannot adopt networkd-dispatcher by mask: /etc/networkd-dispatcher/off.d/x is a link to /usr/lib/hookd/hookshim, and both would run everything twice"},
 		{"ifupdown", true, "", "/etc/network/if-up.d/hookd/", "cannot adopt ifupdown: /etc/network/if-up.d/hookd is a directory, and not hookd's"},
 		{"ifupdown", true, "", "/etc/hookd/adopted/ifupdown by path", "ifupdown is adopted by path already, and both would run everything twice: hookctl adopt --undo ifupdown comes first"},
 		{"ifupdown", false, "", "/etc/hookd/adopted/ifupdown by links", "ifupdown is adopted by links already, and both would run everything twice: hookctl adopt --undo ifupdown comes first"},

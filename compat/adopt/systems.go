@@ -20,7 +20,7 @@ var shims = [...]string{"/usr/lib/hookd/hookshim", "/usr/local/lib/hookd/hookshi
 type flavor struct {
 	name string   // its own, where others have the same place
 	by   string   // how it is adopted unless links are asked for
-	dirs []string // where links stand
+	dirs []string // where its scripts, and links, stand
 	unit string   // of a program whose place hookd takes
 	why  string   // why it cannot be adopted
 }
@@ -38,7 +38,7 @@ func (h Host) flavor(s compat.System) flavor {
 		dirs := slices.DeleteFunc(directories(s), func(dir string) bool { return strings.HasSuffix(dir, "/no-wait.d") })
 		return h.program(flavor{name: "NetworkManager", by: ByLinks, dirs: dirs}, "/usr/sbin/NetworkManager")
 	case "networkd-dispatcher":
-		return h.program(flavor{name: s.Name, by: ByMask, unit: "networkd-dispatcher.service"}, "/usr/bin/networkd-dispatcher")
+		return h.program(flavor{name: s.Name, by: ByMask, dirs: directories(s), unit: "networkd-dispatcher.service"}, "/usr/bin/networkd-dispatcher")
 	case "system-sleep":
 		return h.program(flavor{name: "systemd", by: ByLinks, dirs: directories(s)}, "/usr/lib/systemd/systemd-sleep", "/lib/systemd/systemd-sleep")
 	}

@@ -534,11 +534,15 @@ func TestB5LinkBeside(t *testing.T) {
 		{"links", "aaa", "", "hookshim: /x/aaa does nothing: ifupdown is adopted by links\n"},
 		{"links", "hookd", "c", ""},
 		{"", "aaa", "c", ""},
+		{"nobody", "aaa", "c", ""},
 	} {
 		w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, nil)
 		w.write("etc/hookd/adopted/ifupdown", "by "+test.by+"\n")
 		if test.by == "" {
 			w.must(os.Remove(w.path("etc/hookd/adopted/ifupdown")))
+		}
+		if test.by == "nobody" { // knows who has written it
+			w.must(os.Chmod(w.path("etc/hookd/adopted/ifupdown"), 0o666))
 		}
 		at := place{socket: w.path("none"), root: w.dir, hooks: []string{w.path("hooks")}, trust: hookspec.TrustOf}
 		var stderr bytes.Buffer
