@@ -2,6 +2,7 @@ package control
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -114,10 +116,33 @@ func (c *Conversation) ask(method string, parameters any, more bool) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrUnasked, err)
 	}
-	if n, err := c.conn.Write(append(message, 0)); n <= len(message) {
+	if n, err := c.write(append(message, 0)); n <= len(message) {
 		return fmt.Errorf("%w: %w", ErrUnasked, errors.Unwrap(err)) // its addresses are numbers
 	}
 	return nil
+}
+
+// write writes without SIGPIPE: run-parts(8) is to end with that one for its messages, and not because hookd has.
+func (c *Conversation) write(message []byte) (n int, err error) {
+	raw, err := c.conn.(syscall.Conn).SyscallConn()
+	if err != nil {
+		return 0, fmt.Errorf("%w", err)
+	}
+	var failed error
+	err = raw.Write(func(fd uintptr) bool {
+		for n < len(message) && failed == nil {
+			some, err := unix.SendmsgN(int(fd), message[n:], nil, nil, unix.MSG_NOSIGNAL)
+			if err == unix.EAGAIN {
+				return false
+			}
+			if err != nil && err != unix.EINTR {
+				failed = fmt.Errorf("%w", os.NewSyscallError("write", err))
+			}
+			n += max(some, 0)
+		}
+		return true
+	})
+	return n, cmp.Or(failed, err)
 }
 
 func remoteError(r reply) error {

@@ -331,3 +331,15 @@ func TestB13SignalInHook(t *testing.T) {
 		w.ran("B c ended")
 	}
 }
+
+// A hookd that ends while it is spoken to ends no run-parts, which SIGPIPE does.
+func TestBrokenPipe(t *testing.T) {
+	w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, map[string]string{"b": script("echo B >>DIR/ran")})
+	w.fake(func(c *fakeClient) { c.heard(); c.answer(`{"parameters":{"version":"x"}}`) })
+	for range 10 {
+		if got := w.runParts("up", []string{"IFACE=eth0"}); got.status != 0 {
+			t.Fatalf("%+v", got)
+		}
+		w.ran("B c")
+	}
+}

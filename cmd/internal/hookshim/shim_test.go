@@ -497,7 +497,7 @@ func TestSignal(t *testing.T) {
 
 // B11: a hookd that greets and never says what is to run, is not waited for.
 func TestB11SilentAfterReport(t *testing.T) {
-	w := adopted(t, map[string]string{"c": hook("", "echo c >>DIR/ran")}, map[string]string{"b": script("echo B >>DIR/ran")})
+	w := adopted(t, nil, map[string]string{"b": script("echo B >>DIR/ran")})
 	w.fake(func(c *fakeClient) {
 		for text := c.heard(); text != ""; text = c.heard() {
 			if strings.Contains(text, "Hello") {
@@ -518,7 +518,7 @@ func TestB11SilentAfterReport(t *testing.T) {
 	if status := c.run(); status != 0 {
 		t.Errorf("status %d", status)
 	}
-	w.ran("B c")
+	w.ran("B") // hooks of ours would change what signals do in this process
 	const why = "hookd does not say what is to run\n"
 	if want := "hookshim: what became of the hooks of ifupdown.up is in hookctl history: " + why + "hookshim: the oneshots run here: " + why; stderr.String() != want {
 		t.Errorf("got %s", &stderr)
