@@ -18,6 +18,9 @@ import (
 const (
 	// Records is the directory of the records: a file with the name of a system says that the system is adopted.
 	Records = "/etc/hookd/adopted"
+	// Imported has the scripts that have become hooks, below the last part of the directory that they come from. NAME.replaced is
+	// an old script that was put aside for its hook.
+	Imported = "/etc/hookd/imported"
 	// RunParts is found before /usr/bin/run-parts in the PATH of ifup(8) and of Debian's /etc/ppp/ip-up.
 	RunParts = "/usr/local/sbin/run-parts"
 )

@@ -2,6 +2,7 @@ package hookspec
 
 import (
 	"container/heap"
+	"path"
 	"slices"
 )
 
@@ -14,6 +15,9 @@ func (s *Set) edges(hooks []*Hook, teardown bool) graph {
 	index := map[string]int{}
 	for i, h := range hooks {
 		index[h.Name] = i
+		if old := h.oldName(); old != "" {
+			index[old] = i
+		}
 	}
 	last := -1
 	for i, h := range hooks { // by name
@@ -44,6 +48,15 @@ func (s *Set) edges(hooks []*Hook, teardown bool) graph {
 	return g
 }
 
+// oldName is how others call an old script that has become a hook (hookctl import): as they called the script. Empty for others.
+func (h *Hook) oldName() string {
+	program, _ := h.Program()
+	if h.Dialect == "" || program == "" {
+		return ""
+	}
+	return scriptPrefix + path.Base(program)
+}
+
 // named lists which hooks other than the one at self are meant.
 func named(hooks []*Hook, index map[string]int, self int, lists ...[]Ref) []int {
 	var out []int
@@ -56,7 +69,7 @@ func named(hooks []*Hook, index map[string]int, self int, lists ...[]Ref) []int 
 				continue
 			}
 			for j, h := range hooks {
-				if j != self && r.Match(h.Name) {
+				if old := h.oldName(); j != self && (r.Match(h.Name) || old != "" && r.Match(old)) {
 					out = append(out, j)
 				}
 			}

@@ -78,6 +78,8 @@ func TestPlan(t *testing.T) {
 		{"before", "-- a --\nOn=link.up\n-- b --\nOn=link.up\nBefore=a\n", "link.up", "b\na after b"},
 		{"after a glob", "-- a --\nOn=link.up\nAfter=*\n-- b --\nOn=link.up\n-- c --\nOn=link.up\n", "link.up", "b\nc\na after b,c"},
 		{"after nobody", "-- a --\nOn=link.up\nAfter=zz legacy:openvpn\n", "link.up", "a"},
+		{"after an old script that is a hook now", "-- a --\nOn=ppp.ip-up\nAfter=legacy:x\n-- b --\nOn=ppp.ip-up\nAfter=legacy:[xy]\n" +
+			"-- ip-up-x --\nOn=ppp.ip-up\nDialect=ppp\nExec=/etc/hookd/imported/ip-up.d/x\n", "ppp.ip-up", "ip-up-x\na after ip-up-x\nb after ip-up-x"},
 		{"after one that does not run", "-- a --\nOn=link.up\nAfter=b\n-- b --\nOn=link.down\n", "link.up", "a"},
 		{"diamond", "-- a --\nOn=user.x\n-- b --\nOn=user.x\nAfter=a\n-- c --\nOn=user.x\nAfter=a\n-- d --\nOn=user.x\nAfter=b c\n", "user.x",
 			"a\nb after a\nc after a\nd after b,c"},

@@ -231,6 +231,19 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// TestReplaced: scripts that hooks stand for run no more when nobody tells these anything, and that is said.
+func TestReplaced(t *testing.T) {
+	h := host(t, oldHost)
+	h.adopt(t, "ifupdown", false)
+	h.put(t, "/etc/hookd/imported/if-up.d/vpn.replaced -> /dev/null")
+	said := strings.Join(h.undo(t, "ifupdown"), "\n")
+	want := "nothing runs /etc/network/if-up.d/vpn any more, whose hook hears of nothing; to have it back: " +
+		"mv /etc/hookd/imported/if-up.d/vpn.replaced /etc/network/if-up.d/vpn\n"
+	if !strings.Contains(said, want) {
+		t.Error(said)
+	}
+}
+
 // TestForeign: what somebody else has put there stays, and is said.
 func TestForeign(t *testing.T) {
 	h := host(t, oldHost)

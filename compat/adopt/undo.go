@@ -5,9 +5,12 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
+	"strings"
 
+	"hookd/compat"
 	"hookd/events"
 )
 
@@ -30,7 +33,21 @@ func (h Host) Undo(name string, dry bool, say func(string)) error {
 		gone = append(gone, c.where())
 		say(h.tellBack(c, !dry))
 	}
+	h.sayReplaced(name, say)
 	return h.removeRecord(name, dry, say)
+}
+
+// sayReplaced tells of scripts that hooks stand for (hookctl import --replace): nobody tells these of their events any more.
+func (h Host) sayReplaced(name string, say func(string)) {
+	system, _ := compat.Find(name)
+	for _, p := range system.Phases {
+		aside, _ := filepath.Glob(h.at(filepath.Join(compat.Imported, path.Base(p.Directory), "*.replaced")))
+		for _, file := range aside {
+			script := filepath.Join(p.Directory, strings.TrimSuffix(filepath.Base(file), ".replaced"))
+			say(fmt.Sprintf("nothing runs %s any more, whose hook hears of nothing; to have it back: mv %s %s",
+				events.Show(script), events.Show(file), events.Show(h.at(script))))
+		}
+	}
 }
 
 // keep says why a change is not taken back. What is gone was, or would have been, before it.

@@ -121,6 +121,9 @@ func (a *app) afterwards(c *cli.Context, i imported) {
 	for n, r := range i.Replaced {
 		fmt.Fprintf(a.out, "  undo: mv %s %s\n", events.Show(below(c, string(r))), events.Show(below(c, string(i.Scripts[n]))))
 	}
+	if len(i.Replaced) > 0 {
+		fmt.Fprintf(a.out, "  undo: rm %s %s\n", events.Show(below(c, string(i.Path))), events.Show(below(c, string(i.Copy))))
+	}
 }
 
 func sideBySide(name, old, new string) []string {
