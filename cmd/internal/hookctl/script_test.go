@@ -35,10 +35,13 @@ func TestScripts(t *testing.T) {
 			"status":     status,
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "root" {
-				return false, fmt.Errorf("unknown condition %s", name)
+			switch name {
+			case "root":
+				return os.Getuid() == 0, nil
+			case "mounts":
+				return exec.Command("unshare", "-m", "true").Run() == nil, nil
 			}
-			return os.Getuid() == 0, nil
+			return false, fmt.Errorf("unknown condition %s", name)
 		},
 		UpdateScripts: *update,
 	})

@@ -42,7 +42,20 @@ func (a *app) test(c *cli.Context) error {
 	if c.Bool("run") {
 		return a.runHere(c, set, e)
 	}
-	return a.plan(c, set.Report(c.Context, set.Plan(e), nil))
+	p := set.Plan(e)
+	t, err := a.together(c, set, p)
+	if err != nil {
+		fmt.Fprintln(a.err, "hookctl:", plain(err.Error()))
+	}
+	report := set.Report(c.Context, p, nil)
+	if c.Bool("json") {
+		return a.json(planTogether{report, t.steps})
+	}
+	if err := a.plan(c, report); err != nil {
+		return err
+	}
+	a.tellTogether(t)
+	return nil
 }
 
 // plan prints what would run.
