@@ -226,7 +226,7 @@ func (a *app) check(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	faults := slices.Concat(set.Faults, hookspec.Faults(set.Cycles), set.Doubts(), notHooks(set))
+	faults := slices.Concat(set.Faults, hookspec.Faults(set.Cycles), set.Doubts(), notHooks(set), a.untold(c, set))
 	return a.tellFaults(c, append(faults, a.adoptionFaults(c)...))
 }
 
