@@ -10,12 +10,24 @@ import (
 // all signals, as make(1) does for a moment when it starts something, leaves it ignored.
 const sigCancel = 32
 
+// sigaction is struct sigaction of the kernel: all zero is SIG_DFL.
+type sigaction struct {
+	handler, flags, restorer uintptr
+	mask                     uint64
+}
+
 // DefaultSignals gives the signals that no other code of ours can reach their default again, for programs that are executed
 // from now on.
 func DefaultSignals() {
-	var action struct { // struct sigaction of the kernel: all zero is SIG_DFL
-		handler, flags, restorer uintptr
-		mask                     uint64
-	}
+	var action sigaction
 	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sigCancel, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+}
+
+// KeepSignals notes what DefaultSignals changes, and returns what puts that back.
+func KeepSignals() (putBack func()) {
+	before := new(sigaction)
+	unix.RawSyscall6(unix.SYS_RT_SIGACTION, sigCancel, 0, uintptr(unsafe.Pointer(before)), 8, 0, 0)
+	return func() {
+		unix.RawSyscall6(unix.SYS_RT_SIGACTION, sigCancel, uintptr(unsafe.Pointer(before)), 0, 8, 0, 0)
+	}
 }

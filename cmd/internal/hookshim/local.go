@@ -14,6 +14,7 @@ import (
 	"hookd/compat/runparts"
 	"hookd/events"
 	"hookd/hookspec"
+	"hookd/internal/procs"
 	"hookd/runner"
 	"hookd/runner/process"
 )
@@ -27,6 +28,7 @@ type here struct {
 	locks  *process.Locks    // likewise; nil where none can be had
 	umask  int               // while they do not
 	passed []int             // likewise, descriptors
+	ignore func()            // likewise: has signals ignored again
 	ended  chan struct{}
 	stop   context.CancelFunc
 	run    *runner.Runner
@@ -103,7 +105,7 @@ func (s *shim) notHere(p hookspec.Plan) {
 // open makes this process one that runs hooks: one that old scripts are not run by. A hookd that comes meanwhile finds the
 // locks beside its socket.
 func (h *here) open() (err error) {
-	h.umask, h.passed = unix.Umask(0o022), passed()
+	h.umask, h.passed, h.ignore = unix.Umask(0o022), passed(), procs.KeepSignals()
 	dir := filepath.Dir(h.socket)
 	if os.Mkdir(dir, 0o755) == nil {
 		os.Chmod(dir, 0o755) // as hookd makes it, whatever our umask
@@ -128,6 +130,7 @@ func (h *here) shut() {
 func (h *here) restore() {
 	h.exec = nil
 	unix.Umask(h.umask)
+	h.ignore()
 	unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 	for _, fd := range h.passed {
 		unix.FcntlInt(uintptr(fd), unix.F_SETFD, 0)
