@@ -296,6 +296,9 @@ func TestAgreesWithRunParts(t *testing.T) {
 		for name, text := range kinds() {
 			files[test.dir+"/"+name] = text
 		}
+		if os.Geteuid() != 0 { // what is told is what root runs, who may execute what only a group may
+			delete(files, test.dir+"/group")
+		}
 		at := root(t, files)
 		must(t, syscall.Mkfifo(filepath.Join(at, test.dir, "fifo"), 0o755))
 		var want []string
